@@ -1,0 +1,266 @@
+"""What normal tissue looks like on a FLAIR, estimated once a case from the whole brain.
+
+Estimated around a click it would be learnt from the lesion itself where lesions are confluent. All maps are made on
+a grid of cells of about 1.5 mm that lies symmetrically in the image, so that the cost is that of the head and not of
+the resolution, and so that flips and transpositions of the image change nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import ndimage, sparse
+
+from thaliron_napari.errors import AnnotationError
+
+Array = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+
+CELL_MM = 1.5
+CORTEX_MM = 3.5  # cortex is 2.5 mm thick on average, 4.5 at most; more in oblique cuts
+FIELD_MM = 15.0  # how fast the level of normal white matter may change through the head (coil profile)
+
+
+@dataclass(frozen=True, eq=False)
+class NormalTissue:
+    """Normal tissue of one FLAIR image.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        Shape (z, y, x) of the image.
+    spacing : ndarray
+        Its voxel size (z, y, x) in mm.
+    white, spread : float
+        Level of normal white matter in the image's units and its robust standard deviation.
+    grey : float
+        How much brighter cortex is than white matter, in the image's units (not below 0).
+    grey_spread : float
+        Robust standard deviation of cortex.
+    level : ndarray
+        Level of normal white matter on the coarse grid, following the coil's profile.
+    cortex : ndarray
+        Share of cortex, 0 to 1, on the coarse grid.
+    brain : ndarray
+        Share of brain (with its ventricles), 0 to 1, on the coarse grid.
+    """
+
+    shape: tuple[int, ...]
+    spacing: NDArray[np.float64]
+    white: float
+    spread: float
+    grey: float
+    grey_spread: float
+    level: Array
+    cortex: Array
+    brain: Array
+
+    def in_box(self, field: Array, box: tuple[slice, ...]) -> Array:
+        """Return one of the coarse maps on the image's own voxels inside a box (linear interpolation)."""
+        for axis, (part, matrix) in enumerate(zip(box, self._to_fine, strict=True)):
+            field = _along(matrix[part.start : part.stop], field, axis)
+        return field
+
+    @cached_property
+    def _to_fine(self) -> list[sparse.csr_matrix]:
+        return [_fine(n, m) for n, m in zip(self.shape, self.level.shape, strict=True)]
+
+
+def normal_tissue(flair: ArrayLike, spacing: ArrayLike, *, within: ArrayLike | None = None) -> NormalTissue:
+    """Estimate what normal tissue looks like on a FLAIR image, skull-stripped or not.
+
+    Parameters
+    ----------
+    flair : array_like
+        FLAIR image (z, y, x), any unit.
+    spacing : array_like
+        Voxel size (z, y, x) in mm.
+    within : array_like of bool, optional
+        Brain (or white matter) mask of the same shape; found from the image where it is not given.
+
+    Returns
+    -------
+    NormalTissue
+
+    Raises
+    ------
+    AnnotationError
+        Where the image is not a finite 3D image, or holds nothing that could be a brain.
+    """
+    image, spacing_mm = checked_image(flair, spacing)
+    coarse_of = [_coarse(n, max(CELL_MM / step, 1.0)) for n, step in zip(image.shape, spacing_mm, strict=True)]
+    cells = _to_coarse(image, coarse_of)
+    cell_mm = np.array([step * n / m for step, n, m in zip(spacing_mm, image.shape, cells.shape, strict=True)])
+    if within is None:
+        brain, tissue = _find_brain(cells, cell_mm)
+    else:
+        mask = np.asarray(within, dtype=bool)
+        if mask.shape != image.shape:
+            raise AnnotationError(
+                f"The mask has shape {mask.shape} and the FLAIR {image.shape}: give one of its shape."
+            )
+        brain = _to_coarse(mask.astype(np.float32), coarse_of) > 0.5
+        tissue = brain & (cells > _otsu(cells[brain])) if brain.sum() > 100 else brain
+    if tissue.sum() < 50:
+        raise AnnotationError("No brain is found on this FLAIR: choose a FLAIR image of a head, or give a brain mask.")
+    return _describe(cells, brain, tissue, cell_mm, image.shape, spacing_mm)
+
+
+def checked_image(flair: ArrayLike, spacing: ArrayLike) -> tuple[NDArray[np.generic], NDArray[np.float64]]:
+    """Return image and spacing as arrays, or say what is wrong with them (values are not looked at)."""
+    image = np.asarray(flair)
+    if image.ndim != 3 or min(image.shape, default=0) < 1:
+        raise AnnotationError(f"The FLAIR has {image.ndim} dimensions (shape {image.shape}): a 3D image is needed.")
+    if image.dtype.kind not in "biuf":
+        raise AnnotationError(f"The FLAIR holds {image.dtype} values: an image of real numbers is needed.")
+    steps = np.asarray(spacing, dtype=np.float64)
+    if steps.shape != (3,) or not np.all(np.isfinite(steps)) or np.any(steps <= 0):
+        raise AnnotationError(f"The spacing {spacing!r} is not three lengths in mm: give (z, y, x), each above 0.")
+    return image, steps
+
+
+def _describe(
+    cells: Array,
+    brain: Mask,
+    tissue: Mask,
+    cell_mm: NDArray[np.float64],
+    shape: tuple[int, ...],
+    spacing_mm: NDArray[np.float64],
+) -> NormalTissue:
+    outer = _outer_fluid(brain, tissue, cell_mm)
+    depth = ndimage.distance_transform_edt(~outer, sampling=cell_mm) - cell_mm.min() / 2
+    inside = tissue & ndimage.binary_erosion(tissue)
+    deep = inside & (depth > CORTEX_MM + 1.5)
+    if deep.sum() < 50:
+        deep = inside if inside.sum() >= 50 else tissue
+    white, spread = _mode(cells[deep])
+    level = np.full(cells.shape, white, dtype=np.float32)
+    for _ in range(3):
+        normal = deep & (np.abs(cells - level) < 2.5 * spread)
+        level = _smooth_field(cells, normal, white, cell_mm)
+    shell = inside & (depth <= CORTEX_MM)
+    grey, grey_spread = 0.0, spread
+    if shell.sum() >= 50:
+        centre, grey_spread = _mode((cells - level)[shell])
+        grey = max(centre, 0.0)
+    cortex = np.where(tissue, np.clip((CORTEX_MM + 1.0 - depth) / 2.0, 0, 1), 0).astype(np.float32)
+    return NormalTissue(
+        shape=shape,
+        spacing=spacing_mm,
+        white=white,
+        spread=spread,
+        grey=grey,
+        grey_spread=max(grey_spread, spread),
+        level=level,
+        cortex=cortex,
+        brain=brain.astype(np.float32),
+    )
+
+
+def _find_brain(cells: Array, cell_mm: NDArray[np.float64]) -> tuple[Mask, Mask]:
+    """Brain with its ventricles, and its tissue: the largest thick bright piece, rid of scalp by an opening."""
+    tissue = cells > _otsu(cells.ravel())
+    radius_mm = 3.0
+    core = ndimage.distance_transform_edt(np.pad(tissue, 1), sampling=cell_mm)[1:-1, 1:-1, 1:-1] > radius_mm
+    labels, count = ndimage.label(core)
+    if count == 0:
+        return tissue, tissue
+    core = labels == np.bincount(labels.ravel())[1:].argmax() + 1
+    tissue = tissue & (ndimage.distance_transform_edt(~core, sampling=cell_mm) <= radius_mm + cell_mm.max())
+    pad = int(np.ceil(10.0 / cell_mm.min())) + 1
+    far = ndimage.distance_transform_edt(~np.pad(tissue, pad), sampling=cell_mm) > 10.0
+    closed = ndimage.distance_transform_edt(~far, sampling=cell_mm)[(slice(pad, -pad),) * 3] > 10.0
+    brain = ndimage.binary_fill_holes(closed | tissue)
+    return brain, tissue
+
+
+def _outer_fluid(brain: Mask, tissue: Mask, cell_mm: NDArray[np.float64]) -> Mask:
+    """All that is not tissue, without the ventricles: lakes of fluid in the depth of the brain."""
+    pad = 1
+    hull_depth = ndimage.distance_transform_edt(np.pad(brain, pad), sampling=cell_mm)[(slice(pad, -pad),) * 3]
+    fluid = ~tissue
+    lake = ndimage.distance_transform_edt(fluid, sampling=cell_mm) > 2.2
+    near_lake = ndimage.distance_transform_edt(~(lake & (hull_depth > 20.0)), sampling=cell_mm) <= 6.0
+    return fluid & ~(near_lake & (hull_depth > 16.0))
+
+
+def _mode(values: NDArray[np.floating]) -> tuple[float, float]:
+    """Mode and spread of a peak with other tissue in its tails (redescending mean, after Tukey's biweight)."""
+    values = values.astype(np.float64)
+    low, high = np.percentile(values, [2, 98])
+    centre = float(np.median(values))
+    width = float(np.subtract(*np.percentile(values, [75, 25]))) / 1.349
+    if width <= 0:
+        return centre, max(float(high - low) / 4, np.finfo(float).tiny)
+    for _ in range(30):
+        scaled = (values - centre) / (4.0 * width)
+        weight = np.clip(1 - scaled**2, 0, None) ** 2
+        centre = float((weight * values).sum() / weight.sum())
+        below = centre - values[(values <= centre) & (values > centre - 4 * width)]
+        if below.size < 10:
+            break
+        width = max(float(np.median(below)) * 1.4826, width * 0.7)
+    return centre, width
+
+
+def _otsu(values: NDArray[np.floating]) -> float:
+    """Threshold between dark and bright with the largest variance between them (Otsu 1979)."""
+    low, high = np.percentile(values, [0.1, 99.9])
+    if not high > low:
+        return float(high)
+    counts, edges = np.histogram(values, bins=256, range=(low, high))
+    middle = (edges[1:] + edges[:-1]) / 2
+    below = np.cumsum(counts)
+    above = below[-1] - below
+    sums = np.cumsum(counts * middle)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        between = below * above * (sums / below - (sums[-1] - sums) / above) ** 2
+    return float(edges[1:][np.nanargmax(between[:-1])])
+
+
+def _smooth_field(cells: Array, normal: Mask, white: float, cell_mm: NDArray[np.float64]) -> Array:
+    """Mean of the normal cells around each cell, drawn to the whole brain's level where they are few."""
+    sigma = FIELD_MM / cell_mm
+    weight = ndimage.gaussian_filter(normal.astype(np.float32), sigma, truncate=2.5)
+    excess = ndimage.gaussian_filter(
+        np.where(normal, cells - np.float32(white), 0).astype(np.float32), sigma, truncate=2.5
+    )
+    field: Array = np.float32(white) + excess / (weight + np.float32(0.02))
+    return field
+
+
+def _to_coarse(image: NDArray[np.generic], matrices: list[sparse.csr_matrix]) -> Array:
+    field = image
+    for axis, matrix in enumerate(matrices):
+        field = _along(matrix, field, axis)
+    return np.ascontiguousarray(field, dtype=np.float32)
+
+
+def _along(matrix: sparse.csr_matrix, field: NDArray[np.generic], axis: int) -> Array:
+    moved = np.moveaxis(field, axis, 0)
+    flat = matrix @ moved.reshape(moved.shape[0], -1).astype(np.float32, copy=False)
+    result: Array = np.moveaxis(flat.reshape(matrix.shape[0], *moved.shape[1:]), 0, axis)
+    return result
+
+
+def _coarse(n: int, factor: float) -> sparse.csr_matrix:
+    """Averages over m equal cells that together are the n voxels (weights: the share of each voxel in the cell)."""
+    m = max(round(n / factor), 1)
+    edges = np.arange(m + 1) * (n / m)
+    lower = np.maximum(edges[:-1, None], np.arange(n)[None])
+    upper = np.minimum(edges[1:, None], np.arange(1, n + 1)[None])
+    weights = np.clip(upper - lower, 0, None) * (m / n)
+    return sparse.csr_matrix(weights.astype(np.float32))
+
+
+def _fine(n: int, m: int) -> sparse.csr_matrix:
+    """Linear interpolation from m cells back to the centres of n voxels, constant beyond the outer cells."""
+    position = np.clip((np.arange(n) + 0.5) * (m / n) - 0.5, 0, m - 1)
+    first = np.minimum(position.astype(int), max(m - 2, 0))
+    share = position - first
+    rows = np.arange(n)
+    matrix = sparse.csr_matrix((1 - share, (rows, first)), shape=(n, m), dtype=np.float32)
+    return matrix + sparse.csr_matrix((share, (rows, np.minimum(first + 1, m - 1))), shape=(n, m), dtype=np.float32)
