@@ -2,18 +2,37 @@
 
 from thaliron_napari.imaging.files import is_image_path, read_label_map, read_volume, write_image, write_label_map
 from thaliron_napari.imaging.grid import Grid, SourceGrid
+from thaliron_napari.imaging.registration import Registration, register_rigid
+from thaliron_napari.imaging.resampling import resample
+from thaliron_napari.imaging.transforms import (
+    read_itk_transform,
+    read_matrix,
+    rigid_matrix,
+    rigid_parameters,
+    write_itk_transform,
+    write_matrix,
+)
 from thaliron_napari.imaging.units import guess_unit
 from thaliron_napari.imaging.volume import Source, Volume
 
 __all__ = [
     "Grid",
+    "Registration",
     "Source",
     "SourceGrid",
     "Volume",
     "guess_unit",
     "is_image_path",
+    "read_itk_transform",
     "read_label_map",
+    "read_matrix",
     "read_volume",
+    "register_rigid",
+    "resample",
+    "rigid_matrix",
+    "rigid_parameters",
     "write_image",
+    "write_itk_transform",
     "write_label_map",
+    "write_matrix",
 ]
