@@ -107,7 +107,7 @@ def write_image(path: str | os.PathLike[str], data: NDArray[Any], like: Volume) 
     _write(path, data.astype(np.float32, copy=False), like)
 
 
-def replace_file(path: str | os.PathLike[str], write: Callable[[Path], None]) -> None:
+def replace_file(path: str | os.PathLike[str], write: Callable[[Path], object]) -> None:
     """Let `write` fill a file beside `path`, then rename it into place, so that nobody sees half a file.
 
     The file beside keeps the whole suffix (``.nii.gz``), since writers choose the format by it.

@@ -1,0 +1,127 @@
+"""What a reader has drawn and said about one patient, as arrays and facts. Only edits change it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from thaliron_napari.errors import CaseError
+
+Side = Literal["left", "right"]
+SIDES: tuple[Side, Side] = ("left", "right")
+SIDE_LABEL: dict[Side, int] = {"left": 1, "right": 2}
+
+LabelMapName = Literal["thalami", "lesions"]
+LABEL_MAPS: dict[LabelMapName, Literal["qsm", "flair"]] = {"thalami": "qsm", "lesions": "flair"}
+"""Each label map and the image on whose grid it lives."""
+
+
+@dataclass(frozen=True)
+class CsfCircle:
+    """A circular CSF ROI on one axial slice of the QSM grid.
+
+    Parameters
+    ----------
+    centre : tuple of float
+        Index (z, y, x); z is a whole slice.
+    radius_mm : float
+    """
+
+    centre: tuple[float, float, float]
+    radius_mm: float
+
+
+LesionState = Literal["proposed", "accepted", "rejected"]
+
+
+@dataclass(frozen=True)
+class Lesion:
+    """One lesion of the review list; its voxels carry its number in the label map ``lesions``.
+
+    Parameters
+    ----------
+    number : int
+    state : {"proposed", "accepted", "rejected"}
+    seed : tuple of int
+        Index (z, y, x) of the first click on the FLAIR grid.
+    sensitivity : float
+        0 (tight) to 1 (generous), as it was grown.
+    enhancing : bool or None
+        The reader's word; None: not said.
+    """
+
+    number: int
+    state: LesionState
+    seed: tuple[int, int, int]
+    sensitivity: float = 0.5
+    enhancing: bool | None = None
+
+    def to_fact(self) -> dict[str, Any]:
+        """The fact ``lesion/<number>``."""
+        return {
+            "state": self.state,
+            "seed": list(self.seed),
+            "sensitivity": self.sensitivity,
+            "enhancing": self.enhancing,
+        }
+
+
+@dataclass
+class Annotations:
+    """Label maps and facts of one case.
+
+    Parameters
+    ----------
+    maps : dict
+        Label maps by name, int32-compatible integer arrays (z, y, x).
+    facts : dict
+        JSON values by name: ``unit`` ("ppm", "ppb"), ``registration/qsm`` (4 x 4, FLAIR world to QSM world, RAS mm),
+        ``key/left/41`` (true), ``csf/left``, ``lesion/3``, ``enhancing``.
+    """
+
+    maps: dict[str, NDArray[Any]] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    def label_map(self, name: str) -> NDArray[Any]:
+        """Label map by name.
+
+        Raises
+        ------
+        CaseError
+            When the case has no image on which it could live.
+        """
+        if name not in self.maps:
+            on = "FLAIR" if name == "lesions" else "QSM"
+            raise CaseError(f"There is no {on} in this case to draw {name} on; add the image to it.")
+        return self.maps[name]
+
+    def keys(self, side: Side) -> list[int]:
+        """Slices of a thalamus that were drawn or touched by hand, from inferior to superior."""
+        prefix = f"key/{side}/"
+        return sorted(int(name.removeprefix(prefix)) for name in self.facts if name.startswith(prefix))
+
+    def csf(self, side: Side) -> CsfCircle | None:
+        """The CSF circle of a side, if there is one."""
+        fact = self.facts.get(f"csf/{side}")
+        if fact is None:
+            return None
+        z, y, x = fact["centre"]
+        return CsfCircle((float(z), float(y), float(x)), float(fact["radius_mm"]))
+
+    def lesions(self) -> Iterator[Lesion]:
+        """Lesions by number."""
+        numbers = sorted(int(name.removeprefix("lesion/")) for name in self.facts if name.startswith("lesion/"))
+        return (self.lesion(number) for number in numbers)
+
+    def lesion(self, number: int) -> Lesion:
+        """A lesion by its number."""
+        fact = self.facts[f"lesion/{number}"]
+        z, y, x = fact["seed"]
+        return Lesion(number, fact["state"], (z, y, x), fact["sensitivity"], fact["enhancing"])
+
+    def registration(self, image: str) -> NDArray[np.float64]:
+        """Rigid transform from FLAIR world to an image's world (RAS mm); the identity where none was found yet."""
+        fact = self.facts.get(f"registration/{image}")
+        return np.eye(4) if fact is None else np.array(fact["matrix"], dtype=np.float64)

@@ -1,0 +1,141 @@
+"""From paths to a case: which file is which image, and where the reader's work goes."""
+
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from thaliron_napari.case.case import Case, Role
+from thaliron_napari.errors import CaseError
+from thaliron_napari.imaging import Volume, is_image_path, read_volume
+
+# Tried in this order on the file's name; the first that matches says what the image is.
+_ROLE_PATTERNS: tuple[tuple[str, Role | None], ...] = (
+    (r"dseg|probseg|mask|label|seg|consensus|truth|phase", None),
+    (r"chimap|qsm|suscept", "qsm"),
+    (r"flair", "flair"),
+    (r"ce-|t1(w)?[-_ ]?(ce|gd|post|c\b|km)|t1post|gadolin|post.*t1", "t1ce"),
+    (r"t1|mprage|spgr|bravo", "t1"),
+    (r"part-mag|magnitude|\bmag\b|_mag|^mag|t2star|megre|swi|gre", "magnitude"),
+)
+_NEVER_SEARCHED = {"derivatives", "sourcedata"}
+
+
+def guess_role(path: Path) -> Role | None:
+    """What image a file is, from its name; None for label maps and what is not known."""
+    name = path.name.lower()
+    for pattern, role in _ROLE_PATTERNS:
+        if re.search(pattern, name):
+            return role
+    return None
+
+
+def find_images(paths: Iterable[Path]) -> dict[Role, Path]:
+    """The images of one case among files and folders.
+
+    Parameters
+    ----------
+    paths : iterable of Path
+        Image files, or folders that are searched (not below ``derivatives``).
+
+    Raises
+    ------
+    CaseError
+        When a path is missing, nothing is found, or two files could be the same image.
+    """
+    files: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            files += _images_below(path)
+        elif path.exists():
+            files.append(path)
+        else:
+            raise CaseError(f"There is no file or folder {path}; check the path.")
+    found: dict[Role, list[Path]] = {}
+    for file in files:
+        role = guess_role(file)
+        if role is not None:
+            found.setdefault(role, []).append(file)
+    if len(files) == 1 and not found:
+        found = {"flair": files}  # one file of unknown name: lesions can be read on it
+    for role, candidates in found.items():
+        if len(candidates) > 1:
+            names = ", ".join(c.name for c in candidates[:3])
+            raise CaseError(
+                f"{len(candidates)} files could be the {role.upper()} ({names}); give the images of one patient and "
+                "session, one file each."
+            )
+    if "qsm" not in found and "flair" not in found:
+        raise CaseError(
+            "No QSM and no FLAIR was found by name; give the files with --qsm and --flair, or choose them in the step "
+            "Study."
+        )
+    return {role: candidates[0] for role, candidates in found.items()}
+
+
+def open_case(
+    paths: Sequence[Path | str] = (),
+    *,
+    images: dict[Role, Path] | None = None,
+    derivatives: Path | None = None,
+    reader: str = "",
+    in_memory: bool = False,
+) -> Case:
+    """Open one patient's images, with what this reader drew before.
+
+    Parameters
+    ----------
+    paths : sequence of path
+        Files or folders; each file's role is guessed from its name.
+    images : dict, optional
+        Files whose role is known; they win over guesses.
+    derivatives : Path, optional
+        Folder for the reader's work; by default ``derivatives/thaliron`` (``thaliron-<reader>``) of the BIDS
+        dataset the images belong to, or beside them.
+    reader : str
+        Name of the reader.
+    in_memory : bool
+        Keep no journal and write no files.
+
+    Raises
+    ------
+    CaseError, ImageError, GridError
+        When the images cannot be found or read, do not overlap, or do not fit the journal.
+    """
+    chosen = find_images([Path(p) for p in paths]) if paths else {}
+    chosen.update(images or {})
+    volumes: dict[Role, Volume] = {role: read_volume(path) for role, path in chosen.items()}
+    first = chosen.get("qsm") or chosen.get("flair")
+    if first is None:
+        raise CaseError("A case needs a QSM or a FLAIR; choose at least one of the two.")
+    subject, session = identify(first)
+    if in_memory:
+        return Case(subject, volumes, session=session, reader=reader)
+    folder = (derivatives or default_derivatives(first, reader)) / f"sub-{subject}"
+    if session:
+        folder /= f"ses-{session}"
+    return Case(subject, volumes, folder=folder / "anat", session=session, reader=reader)
+
+
+def identify(image: Path) -> tuple[str, str]:
+    """Subject and session of an image, from BIDS entities in its path, else the name of its folder."""
+    path = image.resolve()
+    entities = dict(re.findall(r"(?:^|[/_])(sub|ses)-([A-Za-z0-9]+)", path.as_posix()))
+    subject = entities.get("sub") or re.sub(r"[^A-Za-z0-9]", "", path.parent.name) or "case"
+    return subject, entities.get("ses", "")
+
+
+def default_derivatives(image: Path, reader: str) -> Path:
+    """``derivatives/thaliron`` of the dataset an image belongs to, or beside the image."""
+    root = image.resolve().parent
+    for parent in image.resolve().parents:
+        if re.fullmatch(r"sub-[A-Za-z0-9]+", parent.name):
+            root = parent.parent
+            break
+    label = re.sub(r"[^A-Za-z0-9]", "", reader)
+    return root / "derivatives" / (f"thaliron-{label}" if label else "thaliron")
+
+
+def _images_below(folder: Path) -> list[Path]:
+    """Image files in a folder and below, sorted; derivatives are other programs' results, not images."""
+    inside = (p for p in folder.rglob("*") if not _NEVER_SEARCHED & set(p.relative_to(folder).parts[:-1]))
+    return sorted(p for p in inside if is_image_path(p) and p.is_file() and not p.name.startswith("."))

@@ -1,0 +1,150 @@
+"""The record of a case: one flat set of named numbers with their units and meanings.
+
+The same record comes from a case in the window, from files on the command line and from a notebook.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from thaliron_napari.case import Case
+from thaliron_napari.case.csf import csf_mask
+from thaliron_napari.case.files import provenance, write_json
+from thaliron_napari.errors import GridError
+from thaliron_napari.imaging import Grid
+from thaliron_napari.measurement.dictionary import dictionary_of
+from thaliron_napari.measurement.lesions import measure_lesions
+from thaliron_napari.measurement.susceptibility import region_statistics, relative_ppb
+
+Value = float | int | str | None
+
+
+@dataclass(frozen=True)
+class Record:
+    """Numbers of one case.
+
+    Parameters
+    ----------
+    id : str
+    values : mapping
+        Numbers by name; None where something was not measured, never zero in its stead.
+    """
+
+    id: str
+    values: Mapping[str, Value]
+
+    def to_json(self) -> dict[str, Any]:
+        """ID, values, and what each value is."""
+        return {"id": self.id, "values": dict(self.values), "dictionary": dictionary_of(self.values)}
+
+
+def measure_thalami(
+    qsm_ppb: NDArray[np.float32], thalami: NDArray[Any] | None, csf: NDArray[Any] | None, grid: Grid
+) -> dict[str, Value]:
+    """Susceptibility and volume of the contoured thalami, of CSF, and of one relative to the other.
+
+    Parameters
+    ----------
+    qsm_ppb : array (z, y, x)
+        Susceptibility in ppb.
+    thalami : int array (z, y, x), optional
+        1 left, 2 right.
+    csf : int array (z, y, x), optional
+        1 left, 2 right; any other number above zero counts as CSF too.
+    grid : Grid
+        Of all three.
+
+    Raises
+    ------
+    GridError
+        When an array has another shape than the map.
+    """
+    for name, array in (("thalami", thalami), ("CSF", csf)):
+        if array is not None and array.shape != qsm_ppb.shape:
+            raise GridError(f"The label map of the {name} lies on another grid than the QSM; draw it on that QSM.")
+    values: dict[str, Value] = {}
+    reference = None
+    if csf is not None and (csf > 0).any():
+        reference = region_statistics(qsm_ppb, csf > 0, grid.voxel_ml)
+        values |= {"csf_ppb": reference.mean_ppb, "csf_sd_ppb": reference.sd_ppb, "csf_n": reference.n}
+        for label, side in ((1, "left"), (2, "right")):
+            part = region_statistics(qsm_ppb, csf == label, grid.voxel_ml)
+            values[f"csf_{side}_ppb"] = part.mean_ppb if part.n else None
+    regions = {"": (1, 2), "left_": (1,), "right_": (2,)}
+    for prefix, labels in regions.items():
+        if thalami is None or not np.isin(thalami, labels).any():
+            continue
+        part = region_statistics(qsm_ppb, np.isin(thalami, labels), grid.voxel_ml)
+        values |= {
+            f"thalamus_{prefix}ml": part.ml,
+            f"thalamus_{prefix}n": part.n,
+            f"thalamus_{prefix}mean_ppb": part.mean_ppb,
+            f"thalamus_{prefix}sd_ppb": part.sd_ppb,
+            f"thalamus_{prefix}median_ppb": part.median_ppb,
+            f"chi_{prefix}ppb": relative_ppb(part, reference) if reference is not None else None,
+        }
+    return values
+
+
+def measure_case(case: Case) -> Record:
+    """Record of a case as it stands.
+
+    Raises
+    ------
+    CaseError
+        When the unit of the QSM is ambiguous.
+    """
+    values: dict[str, Value] = {}
+    if "qsm" in case.images:
+        values |= measure_thalami(
+            case.qsm_ppb, case.annotations.maps["thalami"], csf_mask(case), case.images["qsm"].grid
+        )
+    if "flair" in case.images:
+        values |= _measure_review(case)
+    return Record(case.name, values)
+
+
+def measure_lesion_map(flair: NDArray[np.float32] | None, labels: NDArray[np.int32], grid: Grid) -> dict[str, Value]:
+    """Total volume, its natural log, and count of a lesion label map (z, y, x)."""
+    measures = measure_lesions(np.zeros(labels.shape, np.float32) if flair is None else flair, labels, grid)
+    return _totals([m.ml for m in measures])
+
+
+def write_record(case: Case) -> Path:
+    """Write the measurements file of a case into its folder.
+
+    Raises
+    ------
+    CaseError
+        When the unit of the QSM is ambiguous.
+    """
+    assert case.folder is not None, "a case in memory has no files"
+    content = measure_case(case).to_json() | provenance(case, ["qsm", "flair", "t1", "t1ce"])
+    return write_json(case.folder / f"{case.stem}_desc-measurements.json", content)
+
+
+def _measure_review(case: Case) -> dict[str, Value]:
+    """Totals over the lesions that the reader accepted, and whether one of them enhances."""
+    if not any(True for _ in case.annotations.lesions()):
+        return {}  # not read is not the same as no lesions
+    accepted = [lesion for lesion in case.annotations.lesions() if lesion.state == "accepted"]
+    sizes = np.bincount(case.annotations.maps["lesions"].ravel())
+    voxel_ml = case.images["flair"].grid.voxel_ml
+    values = _totals([float(sizes[k.number]) * voxel_ml for k in accepted if k.number < sizes.size])
+    said = [lesion.enhancing for lesion in accepted if lesion.enhancing is not None]
+    values["enhancing"] = int(any(said)) if said else None
+    values["lesions_proposed"] = sum(lesion.state == "proposed" for lesion in case.annotations.lesions())
+    return values
+
+
+def _totals(volumes_ml: list[float]) -> dict[str, Value]:
+    total = float(sum(volumes_ml))
+    return {
+        "lesion_ml": total,
+        "log_lesion_ml": float(np.log(total)) if total > 0 else None,
+        "lesion_count": len(volumes_ml),
+    }
