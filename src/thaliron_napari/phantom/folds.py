@@ -1,0 +1,159 @@
+"""The folded surface of the brain, as smooth fields on a 2 mm grid.
+
+The hull of a hemisphere is an analytic solid. On it a labyrinth of sulci grows by local activation and wider inhibition (the
+mechanism of Turing patterns), kept on the surface by the closest point method: after every step each voxel takes the value of
+the hull's nearest point, so the pattern is the same all along a normal and the sulci cut in at right angles to the surface.
+What is kept are fields without kinks (depth under the hull, signed distance to the middle of the nearest sulcus, how deep
+sulci reach), which trilinear interpolation brings to any grid; the kinks of a thin sulcus are made there, at full sharpness.
+
+References
+----------
+Turing AM. The chemical basis of morphogenesis. Phil Trans R Soc B 1952;237:37.
+Ruuth SJ, Merriman B. A simple embedding method for solving partial differential equations on surfaces. J Comput Phys 2008;227:1943.
+"""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from .shapes import FloatArray, Points, difference, ellipsoid, rotated, tube, union
+
+STEP_MM = 2.0
+SHAPE = (81, 97, 81)
+# (z, y, x) index to canonical RAS mm: z up, y backwards, x to the left.
+AFFINE = np.array([[0, 0, -STEP_MM, 80], [0, -STEP_MM, 0, 80], [STEP_MM, 0, 0, -74], [0, 0, 0, 1]], float)
+_MIDLINE = 40
+_MARGIN = 4  # nodes kept beyond the midline when one hemisphere is made
+_FOLD_MM = 25.0  # wavelength of the pattern; a sulcus lies at every half
+
+
+@dataclass(frozen=True)
+class Fields:
+    """Smooth fields over the head, float32, shape `SHAPE`, all in mm.
+
+    Attributes
+    ----------
+    hull
+        Signed distance to the unfolded surface of the hemispheres, negative inside.
+    sulcus
+        Signed distance to the middle sheet of the nearest sulcus.
+    reach
+        How deep under the hull sulci go here.
+    skull
+        Signed distance to the inner table of the skull, negative inside.
+    warp
+        Shape (3, z, y, x): what to add to a point of the patient's head to get its canonical point (x, y, z).
+    """
+
+    hull: FloatArray
+    sulcus: FloatArray
+    reach: FloatArray
+    skull: FloatArray
+    warp: FloatArray
+
+
+def make_fields(rng: np.random.Generator) -> Fields:
+    """Grow the folds of both hemispheres of one patient."""
+    seeds = rng.spawn(3)
+    with ThreadPoolExecutor(2) as pool:
+        right, left = pool.map(_hemisphere, seeds[:2])
+    hull, sulcus, reach = (_join(r, l) for r, l in zip(right, left, strict=True))
+    rest = np.minimum(cerebellum_hull(_nodes()), brainstem_hull(_nodes()))
+    skull = ndimage.gaussian_filter(np.minimum(hull, rest), 2.0) - 2.2
+    warp = _warp(seeds[2])
+    nodes = np.indices(SHAPE, np.float32) + np.stack([warp[2], -warp[1], -warp[0]]) / np.float32(STEP_MM)
+    hull, sulcus, reach, skull = (
+        ndimage.map_coordinates(f, nodes, order=1, mode="nearest") for f in (hull, sulcus, reach, skull)
+    )
+    return Fields(hull, sulcus, reach, skull, warp)
+
+
+def _nodes() -> Points:
+    z, y, x = np.meshgrid(*(np.arange(n, dtype=np.float32) for n in SHAPE), indexing="ij", sparse=True)
+    return 80 - 2 * x + 0 * y + 0 * z, 80 - 2 * y + 0 * x + 0 * z, 2 * z - 74 + 0 * x + 0 * y
+
+
+def _join(right: FloatArray, left: FloatArray) -> FloatArray:
+    """Put two half heads, both with x outwards to the front of the last axis, side by side; they meet on the midline."""
+    return np.concatenate([right[..., : _MIDLINE + 1], left[..., :_MIDLINE][..., ::-1]], axis=-1)
+
+
+def _hemisphere(rng: np.random.Generator) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Hull, sulci and their reach of one hemisphere, as if it were the right one, on the nodes from its side past the midline."""
+    points = tuple(np.ascontiguousarray(p[..., : _MIDLINE + 1 + _MARGIN]) for p in _nodes())
+    solid = hemisphere_hull((points[0], points[1], points[2])) < 0
+    half = STEP_MM / 2
+    outside = ndimage.distance_transform_edt(~solid, sampling=STEP_MM)
+    inside = ndimage.distance_transform_edt(solid, sampling=STEP_MM)
+    hull = ndimage.gaussian_filter(np.where(solid, half - inside, outside - half).astype(np.float32), 0.9)
+    normal = np.stack(np.gradient(ndimage.gaussian_filter(hull, 1.0)))
+    normal /= np.maximum(np.sqrt((normal**2).sum(0)), 1e-3)
+    surface = np.indices(hull.shape, np.float32) - normal * (hull / STEP_MM)
+
+    coarse_surface = surface[:, ::2, ::2, ::2] / 2
+    pattern = rng.standard_normal(coarse_surface.shape[1:], np.float32)
+    narrow = 0.2 * _FOLD_MM / (2 * STEP_MM)
+    for _ in range(14):
+        pattern = ndimage.map_coordinates(pattern, coarse_surface, order=1, mode="nearest")
+        pattern = ndimage.gaussian_filter(pattern, narrow) - ndimage.gaussian_filter(pattern, 1.6 * narrow)
+        pattern = np.tanh(pattern * np.float32(3 / pattern.std()))
+    pattern = ndimage.gaussian_filter(pattern, 0.8)
+    pattern = ndimage.map_coordinates(pattern, surface / 2, order=3, mode="nearest")
+    pattern = ndimage.gaussian_filter(pattern, 0.7)
+    slope = np.sqrt(sum(g**2 for g in np.gradient(pattern, STEP_MM)))
+    wave = np.float32(_FOLD_MM / (2 * np.pi))
+    sulcus = wave * np.arctan2(pattern, wave * slope)
+
+    uneven = ndimage.gaussian_filter(rng.standard_normal(coarse_surface.shape[1:], np.float32), 1.6)
+    uneven = ndimage.map_coordinates(uneven / uneven.std(), surface / 2, order=1, mode="nearest")
+    reach = np.clip(13 + 4.5 * uneven, 4, 22)
+    # No sulcus comes near the deep nuclei and the ventricles.
+    core = ellipsoid(rotated((points[0], points[1], points[2]), (18, -18, 8)), (27, 62, 26), 2.5)
+    return hull, sulcus, np.minimum(reach, core - 5 - hull).astype(np.float32)
+
+
+def _warp(rng: np.random.Generator) -> FloatArray:
+    """Smooth displacement of about 1 mm, mostly the same on both sides, so that shapes are nobody's ellipsoid."""
+    coarse = rng.standard_normal((3, 21, 25, 21), np.float32)
+    coarse = ndimage.gaussian_filter(coarse, (0, 2.2, 2.2, 2.2), mode="nearest")
+    mirror = coarse[..., ::-1] * np.array([-1, 1, 1], np.float32)[:, None, None, None]
+    coarse = 0.65 * coarse + 0.45 * mirror
+    coarse *= np.float32(1.0) / coarse.std()
+    return np.stack([ndimage.zoom(c, [s / k for s, k in zip(SHAPE, c.shape, strict=True)], order=3) for c in coarse])
+
+
+def hemisphere_hull(points: Points) -> FloatArray:
+    """Unfolded surface of the right hemisphere (x > 0)."""
+    x, y, z = points
+    narrowing = 1 - 0.00009 * np.clip(y + 22, 0, None) ** 1.65 - 0.0000 * y
+    main = ellipsoid((x / narrowing, y + 17, np.where(z > 6, z - 6, (z - 6) * np.float32(70 / 30))), (65, 86, 70), 2.35)
+    temporal = tube(points, [(39, 10, -25), (46, -8, -23), (49, -32, -13), (44, -58, -5)], [14, 17.5, 17.5, 16], 5)
+    hull = union(main, temporal, 7)
+    hull = difference(hull, ellipsoid(rotated(points, (0, -22, -17)), (23, 25, 17)), 4)  # cisterns round the midbrain
+    hull = difference(hull, ellipsoid(rotated(points, (0, 6, -20)), (17, 14, 12)), 4)  # chiasmatic cistern
+    hull = difference(hull, cerebellum_hull(points) - 3, 4)
+    return np.maximum(hull, 1 - x)
+
+
+def cerebellum_hull(points: Points) -> FloatArray:
+    """Unfolded surface of the cerebellum."""
+    x, y, z = points
+    lobes = ellipsoid(rotated((np.abs(x), y, z), (22, -64, -34), yaw=12), (29, 29, 20), 2.4)
+    vermis = ellipsoid(rotated(points, (0, -62, -28)), (16, 24, 20))
+    return union(lobes, vermis, 8)
+
+
+def brainstem_hull(points: Points) -> FloatArray:
+    """Midbrain with its peduncles, pons and medulla."""
+    x, y, z = points
+    aside = (np.abs(x), y, z)
+    midbrain = ellipsoid(rotated(points, (0, -27, -9), pitch=-15), (15, 11, 12))
+    peduncle = tube(aside, [(13, -14, -2), (10, -18, -14), (6, -22, -24)], [7, 5.5, 6], 3)
+    pons = ellipsoid(rotated(points, (0, -27, -31), pitch=-12), (17, 13, 13.5), 2.3)
+    medulla = tube(points, [(0, -33, -42), (0, -40, -56), (0, -48, -80)], [9, 7.5, 6])
+    arms = tube(aside, [(10, -30, -32), (24, -48, -36)], [7.5, 7], 2)
+    return union(union(union(union(midbrain, peduncle, 4), pons, 4), medulla, 6), arms, 6)
+
