@@ -31,8 +31,8 @@ COVARIATES = ("age", "sex", "duration", "dmt")
 CHARACTERISTICS = ("enhancing", "age", "sex", "dmt", "duration")
 
 LABELS: Mapping[str, str] = {
-    "thalamus_mm3": "Thalamic volume (mm3)",
-    "gm_mm3": "Total grey matter volume (mm3)",
+    "thalamus_mm3": "Thalamic volume (mm³)",
+    "gm_mm3": "Total grey matter volume (mm³)",
     "thickness_mm": "Cortical thickness (mm)",
     "ln(lesion_ml)": "T2 lesion volume (ln ml)",
     "chi_ppb": "Relative susceptibility of the thalami (ppb)",

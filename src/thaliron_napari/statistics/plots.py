@@ -1,0 +1,156 @@
+"""Plots of a fit on given matplotlib axes, readable on a light and on a dark ground."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from thaliron_napari.statistics.diagnostics import Diagnostics, Line
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+@dataclass(frozen=True)
+class Palette:
+    """Colours for one ground; points and line are told apart also by readers who are colour-blind."""
+
+    ink: str
+    faint: str
+    points: str
+    line: str
+
+
+LIGHT = Palette(ink="#222222", faint="#9a9a9a", points="#0072B2", line="#D55E00")
+DARK = Palette(ink="#e8e8e8", faint="#7d7d7d", points="#56B4E9", line="#E69F00")
+
+_MANY = 1000  # above so many points they are drawn as pixels, also in vector files
+
+
+def palette(ax: Axes) -> Palette:
+    """Colours that can be read on these axes, from the brightness of their ground."""
+    from matplotlib.colors import to_rgba
+
+    colour = to_rgba(ax.get_facecolor())
+    if colour[3] == 0 and (figure := ax.get_figure(root=True)) is not None:
+        colour = to_rgba(figure.get_facecolor())
+    brightness = float(np.dot(colour[:3], (0.2126, 0.7152, 0.0722)))
+    return LIGHT if brightness * colour[3] + (1 - colour[3]) > 0.5 else DARK
+
+
+def draw_line(ax: Axes, line: Line, x_label: str, y_label: str) -> None:
+    """Points with the fitted line and its 95% band; a predictor of two values is spread sideways a little."""
+    colours = _prepare(ax, x_label, y_label)
+    x = line.x
+    values = np.unique(x)
+    if len(values) == 2:
+        step = np.ptp(values)
+        x = x + 0.06 * step * (np.arange(len(x)) % 7 - 3) / 3
+        ax.set_xticks(values)
+    ax.fill_between(line.grid, line.low, line.high, color=colours.line, alpha=0.18, linewidth=0)
+    ax.plot(line.grid, line.mean, color=colours.line, linewidth=1.8)
+    _points(ax, x, line.y, colours)
+
+
+def draw_residuals(ax: Axes, d: Diagnostics, names: Sequence[str] | None = None) -> None:
+    """Residuals against fitted values."""
+    colours = _prepare(ax, "Fitted value", "Residual", "Residuals against fitted")
+    ax.axhline(0, color=colours.faint, linewidth=1)
+    _points(ax, d.fitted, d.residuals, colours)
+    _name_extremes(ax, d.fitted, d.residuals, np.abs(d.residuals), names, colours)
+
+
+def draw_quantiles(ax: Axes, d: Diagnostics, names: Sequence[str] | None = None) -> None:
+    """Standardized residuals against normal quantiles."""
+    colours = _prepare(ax, "Normal quantile", "Standardized residual", "Normal quantiles")
+    low, high = float(d.normal_quantiles.min()), float(d.normal_quantiles.max())
+    ax.plot([low, high], [low, high], color=colours.faint, linewidth=1)
+    _points(ax, d.normal_quantiles, d.standardized, colours)
+    _name_extremes(ax, d.normal_quantiles, d.standardized, np.abs(d.standardized), names, colours)
+
+
+def draw_scale_location(ax: Axes, d: Diagnostics, names: Sequence[str] | None = None) -> None:
+    """Square root of the size of the standardized residuals against fitted values."""
+    colours = _prepare(ax, "Fitted value", "√|standardized residual|", "Scale and location")
+    size = np.sqrt(np.abs(d.standardized))
+    _points(ax, d.fitted, size, colours)
+    _name_extremes(ax, d.fitted, size, size, names, colours)
+    ax.set_ylim(bottom=0)
+
+
+def draw_leverage(ax: Axes, d: Diagnostics, names: Sequence[str] | None = None) -> None:
+    """Standardized residuals against leverage, with the contours of Cook's distance of 0.5 and 1 where they reach."""
+    colours = _prepare(ax, "Leverage", "Standardized residual", "Leverage and Cook's distance")
+    ax.axhline(0, color=colours.faint, linewidth=1)
+    _points(ax, d.leverage, d.standardized, colours)
+    low, high = ax.get_ylim()
+    right = ax.get_xlim()[1]
+    h = np.linspace(1e-3, min(0.999, right), 200)
+    k = len(d.vif) + 1
+    for distance in (0.5, 1.0):
+        r = np.sqrt(distance * k * (1 - h) / h)
+        for sign in (1, -1):
+            ax.plot(h, sign * r, color=colours.line, linewidth=1, linestyle=(0, (4, 3)))
+        for sign, edge in ((1, high), (-1, low)):
+            if abs(r[-1]) < abs(edge):
+                ax.annotate(f"{distance:g}", (h[-1], sign * r[-1]), color=colours.line, fontsize="small", va="center")
+    ax.set_ylim(low, high)
+    ax.set_xlim(0, right)
+    _name_extremes(ax, d.leverage, d.standardized, d.cooks_distance, names, colours)
+
+
+def draw_diagnostics(axes: Sequence[Axes], d: Diagnostics, names: Sequence[str] | None = None) -> None:
+    """The four diagnostic plots on four axes; `names` (n,) label the three most extreme points of each."""
+    for ax, draw in zip(axes, (draw_residuals, draw_quantiles, draw_scale_location, draw_leverage), strict=True):
+        draw(ax, d, names)
+
+
+def _prepare(ax: Axes, x_label: str, y_label: str, title: str | None = None) -> Palette:
+    colours = palette(ax)
+    ax.tick_params(colors=colours.ink, which="both", labelsize="small")
+    for side, spine in ax.spines.items():
+        spine.set_color(colours.faint)
+        spine.set_visible(side in ("left", "bottom"))
+    ax.set_xlabel(x_label, color=colours.ink)
+    ax.set_ylabel(y_label, color=colours.ink)
+    if title:
+        ax.set_title(title, color=colours.ink, fontsize="medium", loc="left")
+    return colours
+
+
+def _points(ax: Axes, x: np.ndarray, y: np.ndarray, colours: Palette) -> None:
+    many = len(x) > _MANY
+    ax.scatter(x, y, s=6 if many else 18, color=colours.points, alpha=0.65, linewidths=0, rasterized=many, zorder=3)
+
+
+def _name_extremes(
+    ax: Axes,
+    x: np.ndarray,
+    y: np.ndarray,
+    size: np.ndarray,
+    names: Sequence[str] | None,
+    colours: Palette,
+    most: int = 3,
+) -> None:
+    if names is None:
+        return
+    middle = (np.min(x) + np.max(x)) / 2
+    for i in np.argsort(-np.nan_to_num(size), kind="stable")[:most]:
+        if not np.isfinite(y[i]):
+            continue
+        # Names go towards the middle of the plot, where they are not cut off.
+        right = x[i] <= middle
+        ax.annotate(
+            names[i],
+            (x[i], y[i]),
+            (5 if right else -5, 0),
+            textcoords="offset points",
+            ha="left" if right else "right",
+            va="center",
+            fontsize="x-small",
+            color=colours.ink,
+            zorder=4,
+        )
