@@ -6,8 +6,10 @@ what stands before it. ``mirrored`` structures are written for the right side an
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
+from scipy import ndimage
 
 from .shapes import FloatArray, Points, Triple, difference, ellipsoid, polygon, rotated, smooth_path, tube, union
 
@@ -35,7 +37,16 @@ _BLOCK = [
 
 def block(points: Points) -> FloatArray:
     """Signed distance to the outline of the commissures, as if it went from side to side."""
-    return polygon(points[1], points[2], _BLOCK) - np.float32(1)
+    raster = _block_raster()
+    place = np.stack([(points[1] + 112) * 2, (points[2] + 74) * 2])
+    return np.asarray(ndimage.map_coordinates(raster, place, order=1, mode="nearest"))
+
+
+@cache
+def _block_raster() -> FloatArray:
+    """The outline's distance every half millimetre of the sagittal plane."""
+    y, z = np.meshgrid(np.arange(-112, 80.1, 0.5, np.float32), np.arange(-74, 86.1, 0.5, np.float32), indexing="ij")
+    return ndimage.gaussian_filter(polygon(y, z, _BLOCK) - np.float32(1), 1.5)
 
 
 # --- CSF -------------------------------------------------------------------------------------------------------------
@@ -163,13 +174,22 @@ VEINS_MIDLINE: list[tuple[list[Triple], float, float]] = [
 ]  # fmt: skip
 
 
-def _vein(path: list[Triple], first: float, last: float, mirrored: bool) -> Structure:
-    course = smooth_path(path, 3.0)
-    radii = _tapered(course, first, last)
-    corners = np.asarray(course)
-    low, high = corners.min(0) - 4, corners.max(0) + 4
+def _veins() -> list[Structure]:
+    """Each vein as tubes of a few corners, so that what is worked out for one stays in a small box."""
+    out = []
+    for mirrored, veins in ((True, VEINS_PAIRED), (False, VEINS_MIDLINE)):
+        for path, first, last in veins:
+            course = smooth_path(path, 4.0)
+            radii = _tapered(course, first, last)
+            for start in range(0, len(course) - 1, 5):
+                out.append(_tube("vein", course[start : start + 6], radii[start : start + 6], mirrored))
+    return out
+
+
+def _tube(tissue: str, course: list[Triple], radii: list[float], mirrored: bool) -> Structure:
+    low, high = np.min(course, 0) - max(radii) - 1, np.max(course, 0) + max(radii) + 1
     box = ((float(low[0]), float(low[1]), float(low[2])), (float(high[0]), float(high[1]), float(high[2])))
-    return Structure("vein", box, lambda p: tube(p, course, radii), mirrored)
+    return Structure(tissue, box, lambda p: tube(p, course, radii), mirrored)
 
 
 def choroid_plexus(points: Points) -> FloatArray:
@@ -225,8 +245,7 @@ def structures() -> list[Structure]:
                   lambda p: ellipsoid(rotated(p, (5.2, -20.5, -9)), (3.0, 3.2, 4.0)), True),
         Structure("substantia nigra", ((1, -28, -20), (20, -8, -2)), substantia_nigra, True),
         Structure("csf", ((-12, -52, -50), (12, -24, 2)), aqueduct),
-        *(_vein(path, a, b, True) for path, a, b in VEINS_PAIRED),
-        *(_vein(path, a, b, False) for path, a, b in VEINS_MIDLINE),
+        *_veins(),
     ]  # fmt: skip
 
 

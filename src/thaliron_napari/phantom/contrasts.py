@@ -7,6 +7,7 @@ the thalamus comes from the study (mean -29 ppb) and is set when the head is pai
 import numpy as np
 from scipy import ndimage
 
+from .interpolation import interpolated
 from .shapes import FloatArray
 
 PULVINAR_ABOVE_REST_PPB = 20.0
@@ -46,7 +47,7 @@ def as_scanned(signal: FloatArray, rng: np.random.Generator, noise: float, bias:
     """Add what a scanner adds to a true signal: a smooth coil profile of +-`bias` and Rician noise of SD `noise`."""
     coarse = ndimage.gaussian_filter(rng.standard_normal((12, 12, 12), np.float32), 2.6, mode="nearest")
     coarse *= np.float32(bias) / np.abs(coarse).max()
-    profile = ndimage.zoom(coarse, [n / 12 for n in signal.shape], order=1, mode="nearest", grid_mode=True)
+    profile = interpolated(coarse, [np.linspace(0, 11, n) for n in signal.shape])
     real = signal * (1 + profile)
     real += np.float32(noise) * rng.standard_normal(signal.shape, np.float32)
     imaginary = np.float32(noise) * rng.standard_normal(signal.shape, np.float32)

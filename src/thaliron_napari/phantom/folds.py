@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from .interpolation import interpolated
 from .shapes import FloatArray, Points, difference, ellipsoid, rotated, tube, union
 
 STEP_MM = 2.0
@@ -32,48 +33,91 @@ _FOLD_MM = 25.0  # wavelength of the pattern; a sulcus lies at every half
 
 @dataclass(frozen=True)
 class Fields:
-    """Smooth fields over the head, float32, shape `SHAPE`, all in mm.
+    """Smooth fields over the head, float32, shape `SHAPE`, in mm; distances are negative inside.
 
     Attributes
     ----------
     hull
-        Signed distance to the unfolded surface of the hemispheres, negative inside.
+        Signed distance to the unfolded surface of the hemispheres.
     sulcus
         Signed distance to the middle sheet of the nearest sulcus.
     reach
         How deep under the hull sulci go here.
-    skull
-        Signed distance to the inner table of the skull, negative inside.
-    warp
-        Shape (3, z, y, x): what to add to a point of the patient's head to get its canonical point (x, y, z).
+    cerebellum, brainstem, skull
+        Signed distances to their surfaces; that of the skull is its inner table.
+    points
+        Shape (3, z, y, x): canonical point (x, y, z) of the anatomy at each node.
     """
 
     hull: FloatArray
     sulcus: FloatArray
     reach: FloatArray
+    cerebellum: FloatArray
+    brainstem: FloatArray
     skull: FloatArray
-    warp: FloatArray
+    points: FloatArray
 
 
-def make_fields(rng: np.random.Generator) -> Fields:
-    """Grow the folds of both hemispheres of one patient."""
+def make_fields(rng: np.random.Generator) -> tuple[Fields, FloatArray]:
+    """Grow the folds of both hemispheres of one patient.
+
+    Returns
+    -------
+    Fields
+        In canonical space.
+    warp
+        float32 (3, z, y, x): what to add to a point (x, y, z) of the patient's head to get its canonical point, in mm.
+    """
     seeds = rng.spawn(3)
     with ThreadPoolExecutor(2) as pool:
         right, left = pool.map(_hemisphere, seeds[:2])
-    hull, sulcus, reach = (_join(r, l) for r, l in zip(right, left, strict=True))
-    rest = np.minimum(cerebellum_hull(_nodes()), brainstem_hull(_nodes()))
-    skull = ndimage.gaussian_filter(np.minimum(hull, rest), 2.0) - 2.2
-    warp = _warp(seeds[2])
-    nodes = np.indices(SHAPE, np.float32) + np.stack([warp[2], -warp[1], -warp[0]]) / np.float32(STEP_MM)
-    hull, sulcus, reach, skull = (
-        ndimage.map_coordinates(f, nodes, order=1, mode="nearest") for f in (hull, sulcus, reach, skull)
-    )
-    return Fields(hull, sulcus, reach, skull, warp)
+    hull, sulcus, reach = (_join(a, b) for a, b in zip(right, left, strict=True))
+    nodes = _nodes()
+    cerebellum, brainstem = cerebellum_hull(nodes), brainstem_hull(nodes)
+    whole = np.minimum(hull, np.minimum(cerebellum, brainstem))
+    skull = ndimage.gaussian_filter(whole, 2.0) - np.float32(2.2)
+    return Fields(hull, sulcus, reach, cerebellum, brainstem, skull, np.stack(nodes)), _warp(seeds[2])
+
+
+def posed(fields: Fields, warp: FloatArray, to_head: NDArray[np.float64]) -> Fields:
+    """Bring canonical fields to a scanner's world, on nodes along its axes.
+
+    Parameters
+    ----------
+    to_head
+        4 x 4, RAS mm of the world to RAS mm of the patient's head.
+    """
+    back = np.linalg.inv(AFFINE) @ to_head @ AFFINE
+    place = _affine_nodes(back)
+    warped = np.stack([_at(w, place) for w in warp])
+    points = _affine_nodes(to_head @ AFFINE) + warped
+    place += np.stack([warped[2], -warped[1], -warped[0]]) / np.float32(STEP_MM)
+    names = ("hull", "sulcus", "reach", "cerebellum", "brainstem", "skull")
+    with ThreadPoolExecutor(2) as pool:
+        moved = list(pool.map(lambda name: _at(getattr(fields, name), place), names))
+    return Fields(*moved, points)
+
+
+def on_grid(field: FloatArray, affine: NDArray[np.float64], shape: tuple[int, int, int]) -> FloatArray:
+    """Bring a field to an image's grid along the same axes (`affine`: (z, y, x) index to RAS mm)."""
+    to_node = np.linalg.inv(AFFINE) @ affine
+    return interpolated(field, [to_node[i, i] * np.arange(n) + to_node[i, 3] for i, n in enumerate(shape)])
+
+
+def _at(field: FloatArray, place: FloatArray) -> FloatArray:
+    return np.asarray(ndimage.map_coordinates(field, place, order=1, mode="nearest"))
+
+
+def _affine_nodes(matrix: NDArray[np.float64]) -> FloatArray:
+    z, y, x = (np.arange(n, dtype=np.float32) for n in SHAPE)
+    z, y = z[:, None, None], y[:, None]
+    m = matrix.astype(np.float32)
+    return np.stack([m[i, 0] * z + m[i, 1] * y + m[i, 2] * x + m[i, 3] for i in range(3)])
 
 
 def _nodes() -> Points:
-    z, y, x = np.meshgrid(*(np.arange(n, dtype=np.float32) for n in SHAPE), indexing="ij", sparse=True)
-    return 80 - 2 * x + 0 * y + 0 * z, 80 - 2 * y + 0 * x + 0 * z, 2 * z - 74 + 0 * x + 0 * y
+    x, y, z = _affine_nodes(AFFINE)
+    return x, y, z
 
 
 def _join(right: FloatArray, left: FloatArray) -> FloatArray:
@@ -122,7 +166,8 @@ def _warp(rng: np.random.Generator) -> FloatArray:
     mirror = coarse[..., ::-1] * np.array([-1, 1, 1], np.float32)[:, None, None, None]
     coarse = 0.65 * coarse + 0.45 * mirror
     coarse *= np.float32(1.0) / coarse.std()
-    return np.stack([ndimage.zoom(c, [s / k for s, k in zip(SHAPE, c.shape, strict=True)], order=3) for c in coarse])
+    places = [np.linspace(0, k - 1, n) for n, k in zip(SHAPE, coarse.shape[1:], strict=True)]
+    return np.stack([interpolated(c, places) for c in coarse])
 
 
 def hemisphere_hull(points: Points) -> FloatArray:

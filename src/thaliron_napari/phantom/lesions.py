@@ -49,8 +49,7 @@ def place_lesions(fields: folds.Fields, rng: np.random.Generator) -> tuple[Lesio
     """Scatter lesions over the white matter: by the ventricles, under the cortex, and between; one deep one enhances."""
     index = np.stack([rng.integers(0, n, 60000) for n in folds.SHAPE])
     hull, sulcus, reach = (f[tuple(index)] for f in (fields.hull, fields.sulcus, fields.reach))
-    points = folds.AFFINE[:3, :3] @ index + folds.AFFINE[:3, 3:] + fields.warp[(slice(None), *index)]
-    x, y, z = points.astype(np.float32)
+    x, y, z = fields.points[(slice(None), *index)]
     side = (np.abs(x), y, z)
     deeper = np.maximum(-hull - reach, 0)
     cortex = np.minimum(-hull, np.hypot(sulcus, deeper) - 0.5)  # mm under the cortex's surface

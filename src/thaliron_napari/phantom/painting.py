@@ -8,16 +8,16 @@ channels.
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from . import folds
 from .anatomy import Box, Structure, structures
+from .interpolation import interpolated
 from .lesions import Lesion
-from .shapes import FloatArray, Points, difference, polygon
+from .shapes import FloatArray, Points, difference
 
 _CORTEX_MM = 2.7
 _SULCUS_MM = 0.5  # half the width of a closed sulcus
@@ -25,7 +25,7 @@ _SULCUS_MM = 0.5  # half the width of a closed sulcus
 
 @dataclass(frozen=True)
 class Head:
-    """One patient's anatomy: the folded surface, and the lesions."""
+    """One patient's anatomy in a scanner's world: the smooth fields there, and the lesions."""
 
     fields: folds.Fields
     lesions: tuple[Lesion, ...] = ()
@@ -61,7 +61,7 @@ def paint(
     head
         The anatomy.
     affine
-        (z, y, x) index to head RAS mm.
+        (z, y, x) index to RAS mm, along the axes of the world.
     shape
         Of the grid.
     channels
@@ -97,43 +97,45 @@ class _Slab:
         piece: slice,
     ) -> None:
         self.head, self.tables, self.thin, self.piece = head, channels, thin_slices, piece
-        thin = np.diag([1 / thin_slices, 1, 1, 1])
-        thin[0, 3] = piece.start + 0.5 / thin_slices - 0.5
-        self.to_head = affine @ thin
         self.shape = ((piece.stop - piece.start) * thin_slices, *shape[1:])
-        self.width = np.float32(1.1 * np.sqrt((self.to_head[:3, :3] ** 2).sum(0)).mean())
+        slices = piece.start + (np.arange(self.shape[0]) + 0.5) / thin_slices - 0.5
+        # The image's axes are the world's, so each axis has its own places among the nodes of the fields.
+        to_node = np.linalg.inv(folds.AFFINE) @ affine
+        index = (slices, np.arange(shape[1]), np.arange(shape[2]))
+        self.places = [to_node[i, i] * at + to_node[i, 3] for i, at in enumerate(index)]
+        spacing = np.sqrt((affine[:3, :3] ** 2).sum(0)) / (thin_slices, 1, 1)
+        self.width = np.float32(1.1 * spacing.mean())
         self.values = np.zeros((len(channels), *self.shape), np.float32)
+        self.begun = [False] * len(channels)  # a channel that is still 0 everywhere needs no painting with 0
         self.tissue = np.zeros(self.shape, np.uint8)
         self.lesion = np.zeros(self.shape, np.int32)
+        x, y, z = (self.sample(p) for p in head.fields.points)
+        self.canonical: Points = (x, y, z)
+        # Where each canonical coordinate lies in the slab: that axis alone tells, to within the tilt and the warp.
+        self.extent = [
+            (np.stack([c.min((1, 2)), c.max((1, 2))]), np.stack([c.min((0, 2)), c.max((0, 2))]),
+             np.stack([c.min((0, 1)), c.max((0, 1))]))[axis]
+            for c, axis in zip(self.canonical, (2, 1, 0), strict=True)
+        ]  # fmt: skip
 
-    def sample(self, field: FloatArray, where: tuple[slice, ...] | None = None) -> FloatArray:
-        """Bring a coarse field to this slab, or to a part of it, by trilinear interpolation."""
-        to_node = np.linalg.inv(folds.AFFINE) @ self.to_head
-        start = np.array([s.start for s in where]) if where else np.zeros(3)
-        size = tuple(s.stop - s.start for s in where) if where else self.shape
-        return ndimage.affine_transform(
-            field, to_node[:3, :3], to_node[:3, :3] @ start + to_node[:3, 3], size, order=1, mode="nearest"
-        )
+    def sample(self, field: FloatArray) -> FloatArray:
+        """Bring a field to this slab."""
+        return interpolated(field, self.places)
 
     def points(self, where: tuple[slice, ...]) -> Points:
         """Canonical points (x, y, z) in mm of a part of this slab."""
-        zi, yi, xi = np.ogrid[where]
-        m = self.to_head.astype(np.float32)
-        x, y, z = (
-            self.sample(w, where) + (m[i, 0] * zi + m[i, 1] * yi + m[i, 2] * xi + m[i, 3]).astype(np.float32)
-            for i, w in enumerate(self.head.fields.warp)
-        )
-        return x, y, z
+        x, y, z = self.canonical
+        return x[where], y[where], z[where]
 
-    def part(self, box: Box, margin: float = 3.0) -> tuple[slice, ...] | None:
-        """The part of this slab that holds a box given in mm, or None."""
-        low, high = np.asarray(box[0]) - margin, np.asarray(box[1]) + margin
-        corners = np.array([[c[i][j] for j, i in enumerate(pick)] for pick in np.ndindex(2, 2, 2) for c in [(low, high)]])
-        back = np.linalg.inv(self.to_head)
-        index = corners @ back[:3, :3].T + back[:3, 3]
-        first = np.clip(np.floor(index.min(0)).astype(int), 0, self.shape)
-        last = np.clip(np.ceil(index.max(0)).astype(int) + 1, 0, self.shape)
-        return tuple(slice(int(a), int(b)) for a, b in zip(first, last, strict=True)) if (last > first).all() else None
+    def part(self, box: Box) -> tuple[slice, ...] | None:
+        """The part of this slab that may hold points of a box given in canonical mm, or None."""
+        where = []
+        for (low, high), first, last in zip(self.extent, *box, strict=True):
+            inside = np.flatnonzero((high > first - 1) & (low < last + 1))
+            if not inside.size:
+                return None
+            where.append(slice(int(inside[0]), int(inside[-1]) + 1))
+        return where[2], where[1], where[0]
 
     def share(self, distance: FloatArray) -> FloatArray:
         """Share of each voxel that is inside a surface."""
@@ -141,9 +143,12 @@ class _Slab:
 
     def put(self, tissue: str, share: FloatArray, where: tuple[slice, ...] = (slice(None),) * 3) -> None:
         """Paint a tissue over what is there."""
-        for values, table in zip(self.values, self.tables, strict=True):
-            part = values[where]
-            part += share * (np.float32(table.get(tissue, 0.0)) - part)
+        for channel, table in enumerate(self.tables):
+            value = np.float32(table.get(tissue, 0.0))
+            if value or self.begun[channel]:
+                part = self.values[channel][where]
+                part += share * (value - part)
+                self.begun[channel] = True
         self.tissue[where][share > 0.5] = TISSUES.index(tissue)
 
     def tint(self, name: str, share: FloatArray, where: tuple[slice, ...]) -> None:
@@ -179,7 +184,7 @@ class _Slab:
         if where is None:
             return
         p = self.points(where)
-        hull = folds.cerebellum_hull(p)
+        hull = self.sample(self.head.fields.cerebellum)[where]
         # Folia stand like fans round the cerebellum's root.
         angle = np.arctan2(p[2] + 30 + 0.004 * p[0] ** 2, -(p[1] + 42) + 0.003 * p[0] ** 2)
         ring = 1 + np.float32(0.15) * np.sin(5 * angle + 0.05 * p[0])
@@ -190,7 +195,7 @@ class _Slab:
         self.put("cerebellar grey", self.share(surface), where)
         core = np.maximum(surface + np.float32(1.5), hull + 4 - 2.5 * ring)
         self.put("cerebellar white", self.share(core), where)
-        self.put("brain stem", self.share(folds.brainstem_hull(p)), where)
+        self.put("brain stem", self.share(self.sample(self.head.fields.brainstem)[where]), where)
 
     def forebrain(self) -> FloatArray:
         """Cortex and white matter of the hemispheres, and the lesions in it; the share of each voxel under the hull is returned."""

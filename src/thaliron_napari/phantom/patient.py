@@ -10,7 +10,7 @@ from scipy import ndimage
 from . import contrasts
 from .anatomy import ATRIUM_CENTRE
 from .folds import AFFINE as FIELD_AFFINE
-from .folds import Fields, make_fields
+from .folds import make_fields, on_grid, posed
 from .lesions import place_lesions
 from .painting import TISSUES, Head, Painted, paint
 from .shapes import FloatArray, Triple
@@ -138,21 +138,22 @@ def make_patient(size: Size = "full", seed: int = 7) -> Patient:
     if size not in _GRIDS:
         raise ValueError(f"size must be 'small' or 'full', not {size!r}")
     anatomy_rng, lesion_rng, pose_rng, *noise = np.random.default_rng(seed).spawn(8)
-    fields = make_fields(anatomy_rng)
-    head = Head(fields, place_lesions(fields, lesion_rng))
+    fields, warp = make_fields(anatomy_rng)
+    lesions_in_head = place_lesions(fields, lesion_rng)
 
     # The head lies a little askew in the scanner, and moved between the QSM and the other scans.
     to_head = np.linalg.inv(_rigid(pose_rng.uniform(-2.5, 2.5, 3), pose_rng.uniform(-2, 2, 3)))
     qsm_to_flair = _rigid(_signed(pose_rng, 0.8, 2.0), _signed(pose_rng, 0.8, 2.5))
-    from_flair = to_head @ np.linalg.inv(qsm_to_flair)
+    at_qsm = Head(posed(fields, warp, to_head), lesions_in_head)
+    at_flair = Head(posed(fields, warp, to_head @ np.linalg.inv(qsm_to_flair)), lesions_in_head)
 
     grids = {name: (shape, _affine(shape, spacing)) for name, (shape, spacing) in _GRIDS[size].items()}
-    qsm, magnitude, truth = _qsm_scan(head, *grids["qsm"], to_head, noise[:2])
+    qsm, magnitude, truth = _qsm_scan(at_qsm, *grids["qsm"], noise[:2])
     shape, affine = grids["flair"]
-    flair = paint(head, from_flair @ affine, shape, [contrasts.FLAIR, {"lesion": 1.0}], 2 if size == "full" else 1)
-    lesions, info = _lesion_truth(head, flair, affine)
+    flair = paint(at_flair, affine, shape, [contrasts.FLAIR, {"lesion": 1.0}], 2 if size == "full" else 1)
+    lesions, info = _lesion_truth(at_flair, flair, affine)
     shape, t1_affine = grids["t1"]
-    t1 = paint(head, from_flair @ t1_affine, shape, [contrasts.T1, contrasts.T1CE])
+    t1 = paint(at_flair, t1_affine, shape, [contrasts.T1, contrasts.T1CE])
     images = {
         "qsm": Image(qsm, grids["qsm"][1], "ppb"),
         "magnitude": Image(magnitude, grids["qsm"][1], "arbitrary"),
@@ -194,16 +195,14 @@ def _qsm_scan(
     head: Head,
     shape: tuple[int, int, int],
     affine: Matrix,
-    to_head: Matrix,
     rngs: list[np.random.Generator],
 ) -> tuple[FloatArray, FloatArray, dict[str, object]]:
-    inside = {name: 1.0 for name in TISSUES if name not in ("outside", "scalp", "bone", "marrow")}
     tables = [
         contrasts.SUSCEPTIBILITY_PPB, contrasts.MAGNITUDE, {"thalamus left": 1.0}, {"thalamus right": 1.0}, {"vein": 1.0},
-        {"csf": 1.0}, inside,
+        {"csf": 1.0},
     ]  # fmt: skip
-    painted = paint(head, to_head @ affine, shape, tables, 3)
-    chi, signal, left, right, vein, csf, brain_share = painted.channels
+    painted = paint(head, affine, shape, tables, 3)
+    chi, signal, left, right, vein, csf = painted.channels
     veins = vein >= 0.3
     thalami = np.where(left > 0.5, 1, np.where(right > 0.5, 2, 0)).astype(np.uint8)
     thalami[veins] = 0
@@ -212,10 +211,10 @@ def _qsm_scan(
     # All that is not thalamus in these voxels is known: the thalamus's own value follows from the mean over the voxels.
     chi += share * np.float32((contrasts.THALAMUS_PPB - chi[within].mean(dtype=float)) / share[within].mean(dtype=float))
     spacing = np.sqrt((affine[:3, :3] ** 2).sum(0))
-    brain = ndimage.binary_erosion(brain_share > 0.9, iterations=2)
+    brain = on_grid(head.fields.skull, affine, shape) < -2  # what a reconstruction keeps, the outermost rim lost
     magnitude = contrasts.as_scanned(signal, rngs[0], 12, 0.1)
     qsm = measured_map(chi, signal, brain, painted.tissue, spacing, rngs[1])
-    atria, centres = _atria(head, csf, affine, to_head)
+    atria, centres = _atria(head, csf, affine)
     voxel_ml = float(np.prod(spacing)) / 1000
     truth: dict[str, object] = {
         "thalami": thalami,
@@ -231,16 +230,15 @@ def _qsm_scan(
     return qsm, magnitude, truth
 
 
-def _atria(
-    head: Head, csf: FloatArray, affine: Matrix, to_head: Matrix
-) -> tuple[NDArray[np.bool_], dict[str, Triple]]:
+def _atria(head: Head, csf: FloatArray, affine: Matrix) -> tuple[NDArray[np.bool_], dict[str, Triple]]:
     """Voxels wholly CSF within 10 mm of the middle of each atrium, and where a disc fits best."""
     atria = np.zeros(csf.shape, bool)
     centres: dict[str, Triple] = {}
     spacing = np.sqrt((affine[:3, :3] ** 2).sum(0))
     for side, name in ((1, "right"), (-1, "left")):
-        in_head = _uncanonical(head.fields, np.array([side * ATRIUM_CENTRE[0], ATRIUM_CENTRE[1], ATRIUM_CENTRE[2]]))
-        middle = np.linalg.inv(to_head @ affine) @ [*in_head, 1]
+        canonical = np.array([side * ATRIUM_CENTRE[0], *ATRIUM_CENTRE[1:]], np.float32)[:, None, None, None]
+        node = np.unravel_index(((head.fields.points - canonical) ** 2).sum(0).argmin(), head.fields.hull.shape)
+        middle = np.linalg.inv(affine) @ FIELD_AFFINE @ [*node, 1]
         first = np.maximum(np.floor(middle[:3] - 12 / spacing).astype(int), 0)
         where = tuple(slice(a, b) for a, b in zip(first, np.ceil(middle[:3] + 12 / spacing).astype(int), strict=True))
         offset = (np.stack(np.meshgrid(*(np.arange(s.start, s.stop) for s in where), indexing="ij"), -1) - middle[:3]) * spacing
@@ -253,16 +251,6 @@ def _atria(
         point = affine @ [*best, 1]
         centres[name] = (float(point[0]), float(point[1]), float(point[2]))
     return atria, centres
-
-
-def _uncanonical(fields: Fields, canonical: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Head point of a canonical one, by fixed-point iteration on the warp."""
-    point = canonical.copy()
-    for _ in range(8):
-        node = (np.linalg.inv(FIELD_AFFINE) @ [*point, 1])[:3]
-        move = [float(ndimage.map_coordinates(w, node[:, None], order=1)[0]) for w in fields.warp]
-        point = canonical - move
-    return point
 
 
 def _lesion_truth(head: Head, flair: Painted, affine: Matrix) -> tuple[NDArray[np.int32], tuple[LesionInfo, ...]]:
