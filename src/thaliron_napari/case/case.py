@@ -14,8 +14,9 @@ from thaliron_napari.annotation import NormalTissue, normal_tissue
 from thaliron_napari.case.annotations import LABEL_MAPS, Annotations
 from thaliron_napari.case.edits import Edit
 from thaliron_napari.case.journal import Journal
-from thaliron_napari.errors import CaseError, GridError
+from thaliron_napari.errors import CaseError
 from thaliron_napari.imaging import Volume, guess_unit
+from thaliron_napari.imaging.overlap import check_overlap
 from thaliron_napari.imaging.units import PPB_PER, SusceptibilityUnit, unit_from_sidecar
 
 Role = Literal["qsm", "magnitude", "flair", "t1", "t1ce"]
@@ -64,7 +65,7 @@ class Case:
     ) -> None:
         if "qsm" not in images and "flair" not in images:
             raise CaseError("A case needs a QSM or a FLAIR; choose at least one of the two.")
-        _check_overlap(images)
+        check_overlap({ROLE_NAME[role]: volume for role, volume in images.items()})
         self.subject, self.session, self.reader, self.folder = subject, session, reader, folder
         self.images: dict[Role, Volume] = dict(images)
         self.annotations = Annotations(
@@ -190,14 +191,3 @@ class Case:
             return None
         stated = unit_from_sidecar(qsm.source.path) if qsm.source is not None else None
         return stated or guess_unit(qsm.data)
-
-
-def _check_overlap(images: Mapping[Role, Volume]) -> None:
-    """Images of one head overlap; two that do not are of different patients or have a wrong header."""
-    first, *others = images.items()
-    for role, volume in others:
-        if max(first[1].grid.overlap(volume.grid), volume.grid.overlap(first[1].grid)) < 0.05:
-            raise GridError(
-                f"The {ROLE_NAME[role]} and the {ROLE_NAME[first[0]]} do not overlap in space; choose images of one "
-                "patient and session, or convert them anew from DICOM."
-            )

@@ -13,6 +13,7 @@ from thaliron_napari.case.annotations import SIDES
 from thaliron_napari.case.case import Case
 from thaliron_napari.case.csf import csf_mask
 from thaliron_napari.errors import CaseError
+from thaliron_napari.imaging import Source
 from thaliron_napari.imaging.files import replace_file, write_label_map
 
 
@@ -49,11 +50,16 @@ def write_json(path: Path, content: Any) -> Path:
 def provenance(case: Case, sources: Iterable[str]) -> dict[str, Any]:
     """Who made a file with what program, when, and from which image files."""
     used = [case.images[role].source for role in sources if role in case.images]
+    return signature([source for source in used if source is not None], case.reader)
+
+
+def signature(sources: Iterable[Source], reader: str = "") -> dict[str, Any]:
+    """As :func:`provenance`, of files that belong to no case."""
     return {
         "GeneratedBy": [{"Name": "ThalIron", "Version": __version__}],
-        "Reader": case.reader or None,
+        "Reader": reader or None,
         "Time": datetime.now(UTC).isoformat(timespec="seconds"),
-        "Sources": [{"File": s.path.name, "SHA256": s.sha256} for s in used if s is not None],
+        "Sources": [{"File": s.path.name, "SHA256": s.sha256} for s in sources],
     }
 
 

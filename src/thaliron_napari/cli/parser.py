@@ -1,0 +1,117 @@
+"""The verbs of the command, their arguments, and the words that explain them."""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn
+
+from thaliron_napari import __version__
+from thaliron_napari.cli import verbs as run
+from thaliron_napari.cli.verbs import ROLES, UsageError
+
+VERBS = ("open", "demo", "register", "contour", "grow", "measure", "cohort", "regress", "power", "report")
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{self.prog}: {message}; see '{self.prog} --help'")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of the whole command; ``run`` of what it returns is the verb's function."""
+    parser = _Parser(
+        prog="thaliron",
+        description="Read and measure thalamic iron and T2 lesions, and run the regressions of a cohort.",
+        epilog="'thaliron CASE_OR_IMAGES...' alone opens the window. World points are RAS mm, as viewers print them.",
+    )
+    parser.add_argument("--version", action="version", version=f"thaliron {__version__}")
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
+
+    def verb(name: str, run: Callable[[argparse.Namespace], int | None], words: str) -> argparse.ArgumentParser:
+        added = verbs.add_parser(name, help=words, description=f"{words[0].upper()}{words[1:]}.")
+        added.set_defaults(run=run)
+        return added
+
+    add = verb("open", run.show, "open the window on one patient (what 'thaliron' does without a verb)").add_argument
+    add("paths", nargs="*", type=Path, metavar="CASE_OR_IMAGES", help="a folder or files, told apart by their names")
+    _add_case_options(add)
+
+    add = verb("demo", run.demo, "make a phantom patient and open it").add_argument
+    add("--offscreen", action="store_true", help="perform a scripted reading in the real window, write files, exit")
+    add("--out", type=Path, metavar="DIR", help="folder for pictures, tables and reports (default: thaliron-demo)")
+    add("--size", choices=("small", "full"), default="full", help="size of the phantom (default: %(default)s)")
+
+    add = verb(
+        "register", run.register, "find the rigid motion between two images, whatever their contrasts"
+    ).add_argument
+    add("--moving", type=Path, required=True, metavar="M", help="image to be moved, such as the QSM or its magnitude")
+    add("--fixed", type=Path, required=True, metavar="F", help="image that stays, such as the FLAIR")
+    add("--out", type=Path, required=True, metavar="T", help="transform: .tfm or .txt for ITK, .mat for 4 x 4 RAS mm")
+    add("--resampled", type=Path, metavar="R", help="also write M on the grid of F (.nii.gz)")
+
+    add = verb("contour", run.contour, "fill a structure between the key slices on which it was drawn").add_argument
+    add(
+        "--image",
+        type=Path,
+        action="append",
+        required=True,
+        metavar="I",
+        help="image that shows the margin; repeatable",
+    )
+    add("--keys", type=Path, required=True, metavar="K", help="label map with only the (axial) key slices filled")
+    add("--out", type=Path, required=True, metavar="M", help="label map on the grid of K, filled between (.nii.gz)")
+
+    add = verb("grow", run.grow, "grow T2 lesions from seeds").add_argument
+    add("--flair", type=Path, required=True, metavar="F", help="FLAIR image")
+    add("--seed", type=_point, action="append", required=True, metavar="x,y,z", help="RAS mm; once for each lesion")
+    add("--out", type=Path, required=True, metavar="M", help="label map on the grid of F; lesion n is that of seed n")
+    add("--sensitivity", type=float, default=0.5, metavar="S", help="0 (tight) to 1 (generous) (default: %(default)s)")
+
+    add = verb("measure", run.measure, "measure from files, without a case").add_argument
+    add("--qsm", type=Path, metavar="Q", help="susceptibility map")
+    add("--unit", choices=("ppm", "ppb"), help="of Q (default: its sidecar's, else told from its values)")
+    add("--flair", type=Path, metavar="F", help="FLAIR image on which the lesions were drawn")
+    add("--thalami", type=Path, metavar="T", help="label map on the grid of Q: 1 left, 2 right")
+    add("--csf", type=Path, metavar="C", help="label map of the CSF ROIs on the grid of Q: 1 left, 2 right")
+    add("--lesions", type=Path, metavar="L", help="label map, one number a lesion; on the grid of F where F is given")
+    add("--freesurfer", type=Path, metavar="DIR", help="folder of the FreeSurfer subject")
+    add("--out", type=Path, metavar="FILE", help="write the record too: .json, .csv or .tsv")
+
+    add = verb("cohort", run.cohort, "collect one table from the measured cases of a folder").add_argument
+    add("derivatives", type=Path, metavar="DERIVATIVES", help="folder that holds sub-*/, such as derivatives/thaliron")
+    add("--covariates", type=Path, metavar="CSV", help="table with a column 'id' to join: age, sex, ...")
+    add(
+        "--out", type=Path, required=True, metavar="FILE", help="table to write, .csv or .tsv; its dictionary beside it"
+    )
+
+    add = verb("regress", run.regress, "fit the study's two tables to a cohort").add_argument
+    add("cohort", metavar="COHORT", help="cohort table (.csv, .tsv), or the word 'synthetic' for the one shipped")
+    add("--out", type=Path, metavar="DIR", help="write tables, diagnostics and a report into this folder")
+
+    add = verb("power", run.power, "of n, r and power of one correlation, compute the missing one").add_argument
+    add("--n", type=int, help="number of cases")
+    add("--r", type=float, help="correlation to detect")
+    add("--power", type=float, help="chance to detect it, such as 0.8")
+    add("--alpha", type=float, default=0.05, help="two-sided level of significance (default: %(default)s)")
+
+    add = verb("report", run.report, "write one HTML page on a case or a cohort").add_argument
+    add("paths", nargs="*", type=Path, metavar="CASE_OR_COHORT", help="a case's folder or images, or a .csv or .tsv")
+    add("--out", type=Path, required=True, metavar="FILE.html", help="page to write")
+    _add_case_options(add)
+    return parser
+
+
+def _add_case_options(add: Callable[..., argparse.Action]) -> None:
+    for role, name in ROLES.items():
+        add(f"--{role}", type=Path, metavar="FILE", help=f"the {name}, where its name does not tell")
+    add("--derivatives", type=Path, metavar="DIR", help="folder for the reader's work (default: beside the images)")
+    add("--reader", default="", metavar="NAME", help="who reads; another reader's work is kept apart")
+
+
+def _point(text: str) -> tuple[float, float, float]:
+    try:
+        x, y, z = (float(part) for part in text.replace("(", "").replace(")", "").split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a point; write x,y,z in mm, such as -12.5,30,41") from None
+    return x, y, z

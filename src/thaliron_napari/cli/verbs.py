@@ -1,0 +1,226 @@
+"""What each verb does: a few lines over the packages below, which are imported when it runs."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from thaliron_napari.errors import AnnotationError
+
+if TYPE_CHECKING:
+    from thaliron_napari.case import Role
+
+ROLES: dict[Role, str] = {
+    "qsm": "QSM",
+    "flair": "FLAIR",
+    "t1": "T1",
+    "t1ce": "T1 after gadolinium",
+    "magnitude": "GRE magnitude",
+}
+
+
+class UsageError(Exception):
+    """The command was not written as it must be."""
+
+
+def show(options: argparse.Namespace) -> int:
+    """Open the window."""
+    from thaliron_napari.viewer.app import open_window
+
+    return int(open_window(options.paths, _images(options), options.derivatives, options.reader))
+
+
+def demo(options: argparse.Namespace) -> int:
+    """Make the phantom patient and open it, or perform the scripted reading."""
+    from thaliron_napari.viewer.app import run_demo
+
+    return int(run_demo(options.out, options.offscreen, options.size))
+
+
+def register(options: argparse.Namespace) -> None:
+    """Find the rigid motion between two images and write it."""
+    from thaliron_napari.imaging import read_volume, register_rigid, resample, write_image
+    from thaliron_napari.imaging.transforms import write_itk_transform, write_matrix
+
+    _check_suffix(options.out, ".tfm", ".txt", ".mat")
+    if options.resampled:
+        _check_suffix(options.resampled, ".nii", ".nii.gz")
+    fixed, moving = read_volume(options.fixed), read_volume(options.moving)
+    found = register_rigid(fixed, moving)
+    write = write_matrix if options.out.suffix.lower() == ".mat" else write_itk_transform
+    write(options.out, found.matrix)
+    if options.resampled:
+        write_image(options.resampled, resample(moving, fixed.grid, found.matrix), fixed)
+    print(f"moved by        {found.shift_mm:.2f} mm, {found.angle_deg:.2f} degrees")
+    print(f"information     {found.metric_before:.4f} before, {found.metric_after:.4f} after (nats)")
+    print(f"overlap         {100 * found.overlap:.0f}%")
+    for warning in found.warnings:
+        print(f"look at it      {warning}")
+
+
+def contour(options: argparse.Namespace) -> None:
+    """Fill label maps between their key slices."""
+    import numpy as np
+
+    from thaliron_napari.annotation.labels import fill_labels
+    from thaliron_napari.imaging import read_label_map, read_volume, resample, write_label_map
+    from thaliron_napari.imaging.overlap import check_overlap
+
+    _check_suffix(options.out, ".nii", ".nii.gz")
+    keys = read_label_map(options.keys)
+    if not keys.data.any():
+        raise AnnotationError(f"{options.keys.name} holds no label; draw the upper and the lower border in it.")
+    images = []
+    for path in options.image:
+        image = read_volume(path)
+        check_overlap({path.name: image, options.keys.name: keys})
+        images.append(image.data if image.grid.same_as(keys.grid) else resample(image, keys.grid))
+    filled = fill_labels(keys.data, keys.spacing, images)
+    write_label_map(options.out, filled, keys)
+    for label in np.unique(filled[filled > 0]).tolist():
+        there = filled == label
+        drawn = np.flatnonzero((keys.data == label).any(axis=(1, 2))).size
+        slices = np.flatnonzero(there.any(axis=(1, 2))).size
+        print(f"label {label}: {drawn} key slices, {slices} in all, {there.sum() * keys.grid.voxel_ml:.3f} ml")
+
+
+def grow(options: argparse.Namespace) -> None:
+    """Grow a lesion from each seed; what grew is written even where a seed fails."""
+    import numpy as np
+
+    from thaliron_napari.annotation import lesion_in_box, normal_tissue
+    from thaliron_napari.imaging import read_volume, write_label_map
+
+    _check_suffix(options.out, ".nii", ".nii.gz")
+    flair = read_volume(options.flair)
+    seeds = [flair.grid.nearest(point) for point in options.seed]
+    tissue = normal_tissue(flair.data, flair.spacing)
+    labels = np.zeros(flair.grid.shape, np.int32)
+    failed = []
+    print("lesion       ml  seed (RAS mm)")
+    for number, (seed, point) in enumerate(zip(seeds, options.seed, strict=True), start=1):
+        where = ",".join(f"{v:g}" for v in point)
+        if labels[seed]:
+            print(f"{number:6d}        -  {where}  lies in lesion {labels[seed]}")
+            continue
+        try:
+            box, grown = lesion_in_box(
+                flair.data, seed, flair.spacing, tissue=tissue, sensitivity=options.sensitivity, within=labels == 0
+            )
+        except AnnotationError as error:
+            failed.append(f"seed {number} ({where}): {error}")
+            print(f"{number:6d}        -  {where}  nothing grown")
+            continue
+        labels[box][grown] = number
+        print(f"{number:6d} {grown.sum() * flair.grid.voxel_ml:8.3f}  {where}")
+    if labels.any():
+        write_label_map(options.out, labels, flair)
+    if failed:
+        more = f" ({len(failed) - 1} more seeds grew nothing either)" if failed[1:] else ""
+        raise AnnotationError(f"{options.flair.name}, {failed[0]}{more}")
+
+
+def measure(options: argparse.Namespace) -> None:
+    """Print the record of a patient's files and write it."""
+    from thaliron_napari.measurement.dictionary import dictionary_of
+    from thaliron_napari.measurement.from_files import measure_files
+
+    if options.out:
+        _check_suffix(options.out, ".json", ".csv", ".tsv")
+    named = ("qsm", "unit", "flair", "thalami", "csf", "lesions", "freesurfer")
+    record, sources = measure_files(**{name: getattr(options, name) for name in named})
+    meanings = dictionary_of(record.values)
+    print(record.id)
+    for name, value in record.values.items():
+        number = "-" if value is None else f"{value:.6g}" if isinstance(value, float) else str(value)
+        print(f"{name:24} {number:>10} {meanings[name]['Units']:8} {meanings[name]['Description']}")
+    if options.out is None:
+        return
+    if options.out.suffix.lower() == ".json":
+        from thaliron_napari.case.files import signature, write_json
+
+        write_json(options.out, record.to_json() | signature(sources))
+    else:
+        import pandas as pd
+
+        from thaliron_napari.cohort import write_table
+
+        write_table(pd.DataFrame([{"id": record.id, **record.values}]), options.out)
+
+
+def cohort(options: argparse.Namespace) -> None:
+    """Collect the measured cases of a folder into one table."""
+    from thaliron_napari.cohort import collect, collect_dictionary, join_covariates, read_table, write_table
+
+    _check_suffix(options.out, ".csv", ".tsv")
+    table = collect(options.derivatives)
+    notes: tuple[str, ...] = ()
+    if options.covariates:
+        joined = join_covariates(table, read_table(options.covariates))
+        table, notes = joined.table, joined.sentences()
+    written = write_table(table, options.out, collect_dictionary(options.derivatives))
+    print(f"{len(table)} cases, {table.shape[1]} columns: {', '.join(str(path) for path in written)}")
+    for note in notes:
+        print(note)
+
+
+def regress(options: argparse.Namespace) -> None:
+    """Print the study's tables of a cohort and write its folder of results."""
+    from thaliron_napari.cohort import read_table, synthetic_cohort, synthetic_note
+    from thaliron_napari.statistics import age_subgroup, describe, format_descriptions, format_tables, study_tables
+
+    table = synthetic_cohort() if options.cohort == "synthetic" else read_table(options.cohort)
+    note = synthetic_note(table)
+    print(format_descriptions(describe(table)))
+    print(format_tables(*study_tables(table), age_subgroup(table), notes=[note] if note else []), end="")
+    if options.out:
+        from thaliron_napari.report.regression import write_regression
+
+        written = write_regression(table, options.out)
+        print(f"\n{len(written)} files in {options.out}, report.html among them")
+
+
+def power(options: argparse.Namespace) -> None:
+    """Print the missing one of n, r and power."""
+    from thaliron_napari.statistics.power import achieved_power, required_n, required_r
+
+    n, r, power, alpha = options.n, options.r, options.power, options.alpha
+    if [n, r, power].count(None) != 1:
+        raise UsageError("thaliron power: give two of --n, --r and --power; the third is computed")
+    if power is None:
+        power = achieved_power(n, r, alpha)
+    elif r is None:
+        r = required_r(n, power, alpha)
+    else:
+        n = required_n(r, power, alpha)
+    print(f"n = {n}, r = {r:.4f}, power = {power:.3f}, two-sided alpha = {alpha:g}")
+
+
+def report(options: argparse.Namespace) -> None:
+    """Write the page of a case or of a cohort."""
+    _check_suffix(options.out, ".html", ".htm")
+    tables = [path for path in options.paths if path.suffix.lower() in (".csv", ".tsv")]
+    if tables:
+        from thaliron_napari.cohort import read_table
+        from thaliron_napari.report.cohort import write_cohort_report
+
+        if len(options.paths) > 1:
+            raise UsageError("thaliron report: give one cohort table, or the images of one case")
+        print(write_cohort_report(read_table(tables[0]), options.out))
+        return
+    from thaliron_napari.case import open_case
+    from thaliron_napari.report.case import write_case_report
+
+    case = open_case(options.paths, images=_images(options), derivatives=options.derivatives, reader=options.reader)
+    print(write_case_report(case, options.out))
+
+
+def _images(options: argparse.Namespace) -> dict[Role, Path]:
+    return {role: getattr(options, role) for role in ROLES if getattr(options, role) is not None}
+
+
+def _check_suffix(path: Path, *suffixes: str) -> None:
+    """Refuse a name the result cannot be written under before the work is done, not after."""
+    if not path.name.lower().endswith(suffixes):
+        raise UsageError(f"thaliron: {path} cannot be written; end its name with {' or '.join(suffixes)}")

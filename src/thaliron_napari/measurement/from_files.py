@@ -1,0 +1,102 @@
+"""The record of a patient from image files and label maps, without a case."""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from thaliron_napari.case.opening import identify
+from thaliron_napari.errors import MeasurementError
+from thaliron_napari.imaging import Source, Volume, guess_unit, read_label_map, read_volume
+from thaliron_napari.imaging.overlap import check_overlap
+from thaliron_napari.imaging.units import PPB_PER, SusceptibilityUnit, unit_from_sidecar
+from thaliron_napari.measurement.morphometry import read_freesurfer
+from thaliron_napari.measurement.record import Record, Value, measure_lesion_map, measure_thalami
+
+
+def measure_files(
+    *,
+    qsm: Path | None = None,
+    unit: SusceptibilityUnit | None = None,
+    flair: Path | None = None,
+    thalami: Path | None = None,
+    csf: Path | None = None,
+    lesions: Path | None = None,
+    freesurfer: Path | None = None,
+) -> tuple[Record, list[Source]]:
+    """Measure what the files given allow.
+
+    Parameters
+    ----------
+    qsm : Path, optional
+        Susceptibility map.
+    unit : {"ppm", "ppb"}, optional
+        Of the map; by default its sidecar's, else told from its values.
+    flair : Path, optional
+        The image on whose grid `lesions` must then lie.
+    thalami, csf : Path, optional
+        Label maps on the grid of `qsm`: 1 left, 2 right.
+    lesions : Path, optional
+        Label map, one number a lesion.
+    freesurfer : Path, optional
+        Folder of a FreeSurfer subject.
+
+    Returns
+    -------
+    record : Record
+    sources : list of Source
+        The image files that it came from.
+
+    Raises
+    ------
+    MeasurementError
+        When there is nothing to measure, or the unit of the map is ambiguous.
+    ImageError, GridError
+        When a file cannot be read, or a label map lies on another grid than its image.
+    """
+    if qsm is None and (thalami or csf):
+        raise MeasurementError("Thalami and CSF are measured on a susceptibility map; give it too.")
+    if not (thalami or csf or lesions or freesurfer):
+        raise MeasurementError(
+            "There is nothing to measure; give label maps of thalami, CSF or lesions, or FreeSurfer."
+        )
+    images = {path: read_volume(path) for path in (qsm, flair) if path is not None}
+    check_overlap({path.name: volume for path, volume in images.items()})
+    used: list[Volume] = list(images.values())
+    values: dict[str, Value] = {}
+    if qsm is not None and (thalami or csf):
+        grid = images[qsm].grid
+        inside = None if thalami is None else read_label_map(thalami, like=grid)
+        reference = None if csf is None else read_label_map(csf, like=grid)
+        used += [labels for labels in (inside, reference) if labels is not None]
+        values |= measure_thalami(_in_ppb(images[qsm], qsm, unit), _data(inside), _data(reference), grid)
+    if lesions is not None:
+        labels = read_label_map(lesions, like=None if flair is None else images[flair].grid)
+        used.append(labels)
+        values |= measure_lesion_map(None if flair is None else images[flair].data, labels.data, labels.grid)
+    if freesurfer is not None:
+        values |= read_freesurfer(freesurfer)
+    return Record(_name(qsm or flair or lesions, freesurfer), values), [v.source for v in used if v.source is not None]
+
+
+def _in_ppb(volume: Volume, path: Path, unit: SusceptibilityUnit | None) -> NDArray[np.float32]:
+    stated = unit or unit_from_sidecar(path) or guess_unit(volume.data)
+    if stated is None:
+        raise MeasurementError(
+            f"The unit of {path.name} cannot be told from its values; say whether it is ppm or ppb (--unit)."
+        )
+    ppb: NDArray[np.float32] = volume.data * np.float32(PPB_PER[stated])
+    return ppb
+
+
+def _data(labels: Volume | None) -> NDArray[np.int32] | None:
+    return None if labels is None else labels.data
+
+
+def _name(image: Path | None, freesurfer: Path | None) -> str:
+    """The name under which the case would be opened; that of FreeSurfer's folder where there is no image."""
+    if image is None:
+        assert freesurfer is not None
+        return f"sub-{freesurfer.resolve().name.removeprefix('sub-')}"
+    subject, session = identify(image)
+    return f"sub-{subject}" + (f"_ses-{session}" if session else "")
