@@ -1,0 +1,175 @@
+"""Contours: an outline to a mask, and the slices between drawn ones filled in."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import ndimage
+from scipy.interpolate import PchipInterpolator
+
+from thaliron_napari.annotation.margins import follow_margins
+from thaliron_napari.errors import AnnotationError
+
+MARGIN_MM = 8.0  # around the keys' bounding box, in plane, so that the shape may bulge between keys
+ALIGNMENT = 0.5  # share of the way that overlapping keys are moved onto a common centre before interpolating
+
+
+def polygon_mask(points_mm: ArrayLike, shape2d: Sequence[int], spacing2d: Sequence[float]) -> NDArray[np.bool_]:
+    """Fill a closed outline: the voxels whose centres lie inside it.
+
+    Parameters
+    ----------
+    points_mm : float array, shape (n, 2)
+        Corners of the outline, (y, x) in mm, closed from the last to the first. The centre of voxel (i, j) lies at
+        (i, j) * spacing2d. Parts outside of the image are cut off.
+    shape2d : (y, x)
+    spacing2d : (y, x) in mm
+
+    Returns
+    -------
+    bool array of `shape2d`
+        Empty if the outline surrounds no voxel centre.
+
+    Raises
+    ------
+    AnnotationError
+        If there are fewer than three points or one of them is not finite.
+
+    Notes
+    -----
+    Inside is where the winding number is not zero, so an outline drawn by hand whose end overlaps its start, or
+    that crosses itself, has no holes.
+
+    Examples
+    --------
+    >>> int(polygon_mask([(0.5, 0.5), (0.5, 3.5), (2.5, 3.5), (2.5, 0.5)], (5, 5), (1, 1)).sum())
+    6
+    """
+    points = np.asarray(points_mm, dtype=float)
+    if points.ndim != 2 or points.shape[1] != 2 or len(points) < 3:
+        raise AnnotationError("An outline needs at least three points (y, x) in mm; draw it further around.")
+    if not np.isfinite(points).all():
+        raise AnnotationError("The outline has a point that is not a number; draw it again.")
+    rows, columns = int(shape2d[0]), int(shape2d[1])
+    y, x = (points / np.asarray(spacing2d, dtype=float)).T
+    y2, x2 = np.roll(y, -1), np.roll(x, -1)
+    # Each edge crosses the rows of its half-open span; from the crossing rightwards the winding number changes by one.
+    first = np.clip(np.ceil(np.minimum(y, y2)), 0, rows).astype(int)
+    last = np.clip(np.ceil(np.maximum(y, y2)), 0, rows).astype(int)
+    edge = np.repeat(np.arange(len(y)), last - first)
+    row = np.arange(len(edge)) - np.repeat(np.cumsum(last - first) - (last - first), last - first) + first[edge]
+    crossing = x[edge] + (row - y[edge]) * (x2 - x)[edge] / (y2 - y)[edge]
+    column = np.clip(np.ceil(crossing), 0, columns).astype(int)
+    steps = np.zeros((rows, columns + 1), dtype=np.int32)
+    np.add.at(steps, (row, column), np.where(y2 > y, 1, -1)[edge])
+    mask: NDArray[np.bool_] = steps.cumsum(axis=1)[:, :columns] != 0
+    return mask
+
+
+def fill_between_contours(
+    keys: ArrayLike, spacing: Sequence[float], images: Sequence[ArrayLike] | NDArray[np.floating] = ()
+) -> NDArray[np.bool_]:
+    """Fill the slices between drawn ones: the shape from the drawn slices, the margins from the images.
+
+    Parameters
+    ----------
+    keys : bool array, shape (z, y, x)
+        One structure, drawn on at least two slices (the keys); all other slices are empty.
+    spacing : (z, y, x) in mm
+    images : sequence of arrays of that shape, optional
+        None, one or several images, in any unit, that show the structure's margin.
+
+    Returns
+    -------
+    bool array, shape (z, y, x)
+        The keys exactly as drawn, the slices between them filled, nothing above or below the outermost keys.
+
+    Raises
+    ------
+    AnnotationError
+        If fewer than two slices are drawn or an array does not fit.
+
+    Notes
+    -----
+    The shape is the zero level of the keys' signed distances in mm, interpolated over the slices by monotone cubics
+    [1]_ after moving the keys part of the way onto a common centre. Where there are images, the edge is then
+    moved by what they show, see `margins.follow_margins`.
+
+    References
+    ----------
+    .. [1] Fritsch FN, Butland J. A method for constructing local monotone piecewise cubic interpolants.
+       SIAM J Sci Stat Comput 1984;5:300-304. Signed distances between contours: Herman GT, Zheng J, Bucholtz CA.
+       Shape-based interpolation. IEEE Comput Graph Appl 1992;12(3):69-79.
+    """
+    drawn = np.asarray(keys, dtype=bool)
+    step = np.asarray(spacing, dtype=float)
+    if drawn.ndim != 3:
+        raise AnnotationError(f"Key contours need an array of three axes (z, y, x), not {drawn.ndim}.")
+    if step.shape != (3,) or not np.isfinite(step).all() or (step <= 0).any():
+        raise AnnotationError(f"The spacing {tuple(spacing)} must be three positive lengths in mm, (z, y, x).")
+    if isinstance(images, np.ndarray) and images.ndim == 3:
+        images = (images,)
+    pictures = [np.asarray(image) for image in images]
+    for picture in pictures:
+        if picture.shape != drawn.shape:
+            raise AnnotationError(
+                f"An image of {picture.shape} voxels does not lie on the contours' grid of {drawn.shape}; resample it."
+            )
+    slices = np.flatnonzero(drawn.any(axis=(1, 2)))
+    if len(slices) < 2:
+        raise AnnotationError(
+            f"{len(slices)} of two slices needed are drawn; draw at least the upper and the lower border first."
+        )
+    result = drawn.copy()
+    if slices[-1] - slices[0] + 1 == len(slices):
+        return result
+    crop = (slice(slices[0], slices[-1] + 1), *_in_plane_box(drawn, step))
+    inside = drawn[crop]
+    level_mm = _interpolated_distance_mm(inside, slices - slices[0], step)
+    if pictures:
+        level_mm = follow_margins(level_mm, inside, slices - slices[0], step, [p[crop] for p in pictures])
+    filled = level_mm > 0
+    filled[slices - slices[0]] = inside[slices - slices[0]]
+    result[crop] = filled
+    return result
+
+
+def _in_plane_box(drawn: NDArray[np.bool_], spacing: NDArray[np.float64]) -> tuple[slice, slice]:
+    box = []
+    for axis, other in ((1, (0, 2)), (2, (0, 1))):
+        used = np.flatnonzero(drawn.any(axis=other))
+        margin = int(np.ceil(MARGIN_MM / spacing[axis]))
+        box.append(slice(max(int(used[0]) - margin, 0), min(int(used[-1]) + margin + 1, drawn.shape[axis])))
+    return box[0], box[1]
+
+
+def signed_distance_mm(mask2d: NDArray[np.bool_], spacing2d: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Distance to the edge in mm, positive inside, from voxel centre to nearest voxel centre on the other side."""
+    inside = ndimage.distance_transform_edt(mask2d, sampling=spacing2d)
+    outside = ndimage.distance_transform_edt(~mask2d, sampling=spacing2d)
+    distance: NDArray[np.float32] = (inside - outside).astype(np.float32)
+    return distance
+
+
+def _interpolated_distance_mm(
+    drawn: NDArray[np.bool_], slices: NDArray[np.intp], spacing: NDArray[np.float64]
+) -> NDArray[np.float32]:
+    """Interpolate the keys' signed distances over the slices; on a key it is the key's own."""
+    own = np.stack([signed_distance_mm(drawn[k], spacing[1:]) for k in slices])
+    centre = np.array([ndimage.center_of_mass(drawn[k]) for k in slices])
+    # Keys that lie beside each other instead of above must meet, or nothing would be filled in halfway.
+    overlap = min(
+        (drawn[a] & drawn[b]).sum() / min(drawn[a].sum(), drawn[b].sum()) for a, b in pairwise(slices.tolist())
+    )
+    share = 1 - (1 - ALIGNMENT) * overlap
+    z = np.arange(len(drawn))
+    path = PchipInterpolator(slices, centre, axis=0)(z)
+    level = np.empty(drawn.shape, dtype=np.float32)
+    for k in z:
+        moved = [
+            ndimage.shift(d, share * (path[k] - c), order=1, mode="nearest") for d, c in zip(own, centre, strict=True)
+        ]
+        level[k] = PchipInterpolator(slices, np.stack(moved), axis=0)(k)
+    level[slices] = own
+    return level
