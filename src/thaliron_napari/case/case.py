@@ -1,5 +1,6 @@
 """One patient read by one reader: the images, the annotations, and the one way to change them."""
 
+import zlib
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -171,19 +172,28 @@ class Case:
     def _replay(self) -> None:
         assert self.journal is not None
         for line in self.journal.read():
-            if "do" in line:
-                edit = Edit.from_json(line["do"])
-                edit.apply(self.annotations)
-                self.done.append(edit)
-                self.undone.clear()
-            elif "undo" in line and self.done:
-                edit = self.done.pop()
-                edit.inverse().apply(self.annotations)
-                self.undone.append(edit)
-            elif "redo" in line and self.undone:
-                edit = self.undone.pop()
-                edit.apply(self.annotations)
-                self.done.append(edit)
+            try:
+                self._replay_line(line)
+            except (ValueError, TypeError, IndexError, zlib.error) as error:
+                raise CaseError(
+                    f"{self.journal.path} is damaged: an edit in it does not fit the images; move that file aside to "
+                    "start this reading anew, or restore it from a backup."
+                ) from error
+
+    def _replay_line(self, line: dict[str, Any]) -> None:
+        if "do" in line:
+            edit = Edit.from_json(line["do"])
+            edit.apply(self.annotations)
+            self.done.append(edit)
+            self.undone.clear()
+        elif "undo" in line and self.done:
+            edit = self.done.pop()
+            edit.inverse().apply(self.annotations)
+            self.undone.append(edit)
+        elif "redo" in line and self.undone:
+            edit = self.undone.pop()
+            edit.apply(self.annotations)
+            self.done.append(edit)
 
     def _unit_from_file(self) -> SusceptibilityUnit | None:
         qsm = self.images.get("qsm")

@@ -1,6 +1,7 @@
 """The log of edits on disk: one JSON object a line, appended and flushed as each edit lands.
 
-The first line says to which images the edits belong. The others are ``do`` (with the edit), ``undo`` and ``redo``.
+The first line says to which images the edits belong; a line ``images`` names those that joined the case later. The
+others are ``do`` (with the edit), ``undo`` and ``redo``.
 What cannot be written (disk full, read-only folder) is kept in memory and tried again with the next line.
 """
 
@@ -31,9 +32,11 @@ class Journal:
         self.path = path
         self.problem = ""
         """Why the last lines could not be written; empty while all is on disk."""
-        self._header = {"thaliron-journal": FORMAT, "program": program, "images": images}
+        self._program = program
+        self._images = dict(images)
+        self._stated: set[str] = set()
         self._waiting: list[bytes] = []
-        self._torn = False
+        self._start: int | None = None  # where the next write begins; None: at the file's end
 
     def read(self) -> Iterator[dict[str, Any]]:
         """The lines after the first, in the order written; nothing where there is no journal yet.
@@ -52,7 +55,8 @@ class Journal:
         except OSError as error:
             raise CaseError(f"The journal {self.path} cannot be read ({error.strerror}); check the folder.") from error
         *lines, last = raw.split(b"\n")
-        self._torn = bool(last)
+        if last:
+            self._start = len(raw) - len(last)
         for number, line in enumerate(lines, start=1):
             try:
                 item = json.loads(line)
@@ -63,55 +67,58 @@ class Journal:
                     f"Line {number} of {self.path} is damaged; move that file aside to start this reading anew, "
                     "or restore it from a backup."
                 ) from error
-            if number == 1:
-                self._check(item)
+            if number == 1 and item.get("thaliron-journal") != FORMAT:
+                raise CaseError(f"{self.path} is not a journal of this program; move it aside to start anew.")
+            if "images" in item:
+                self._check(item["images"])
             else:
                 yield item
 
     def append(self, item: dict[str, Any]) -> None:
         """Write one line and see it flushed to disk; on failure keep it and say so in :attr:`problem`."""
-        self._waiting.append(json.dumps(item, separators=(",", ":")).encode() + b"\n")
+        self._waiting.append(_line(item))
         self.flush()
 
     def flush(self) -> None:
         """Try to write what is waiting."""
         if not self._waiting:
             return
+        new = {role: digest for role, digest in self._images.items() if role not in self._stated}
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            # Lines are written at a known length, so that a write that failed half way is overwritten by the next try.
-            start = self._length()
-            with self.path.open("r+b" if self.path.exists() else "w+b") as file:
-                file.seek(start)
-                if start == 0:
-                    file.write(json.dumps(self._header, separators=(",", ":")).encode() + b"\n")
+            exists = self.path.exists()
+            if self._start is None or not exists:
+                self._start = self.path.stat().st_size if exists else 0
+            with self.path.open("r+b" if exists else "w+b") as file:
+                # A write that fails half way is written over, from where it began, by the next try.
+                file.seek(self._start)
+                if self._start == 0:
+                    header = {"thaliron-journal": FORMAT, "program": self._program, "images": self._images}
+                    file.write(_line(header))
+                elif new:
+                    file.write(_line({"images": new}))
                 file.write(b"".join(self._waiting))
                 file.truncate()
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:
             self.problem = error.strerror or str(error)
-            self._torn = True
             return
+        self._start = None
         self._waiting.clear()
-        self._torn = False
+        self._stated.update(self._images)
         self.problem = ""
 
-    def _length(self) -> int:
-        """Where the next line starts: the file's end, or the end of its last whole line after a torn write."""
-        if not self.path.exists():
-            return 0
-        if not self._torn:
-            return self.path.stat().st_size
-        return self.path.read_bytes().rfind(b"\n") + 1
-
-    def _check(self, header: dict[str, Any]) -> None:
-        if header.get("thaliron-journal") != FORMAT:
-            raise CaseError(f"{self.path} is not a journal of this program; move it aside to start anew.")
-        for role, digest in dict(header.get("images", {})).items():
-            mine = self._header["images"].get(role)  # type: ignore[attr-defined]
-            if mine is not None and mine != digest:
+    def _check(self, images: Any) -> None:
+        """Refuse edits that were made on other image data than the case has."""
+        for role, digest in images.items() if isinstance(images, dict) else ():
+            self._stated.add(role)
+            if self._images.get(role, digest) != digest:
                 raise CaseError(
                     f"The edits in {self.path} were made on another {role.upper()} file than the one given; open that "
                     "file, or move the journal aside to start anew."
                 )
+
+
+def _line(item: dict[str, Any]) -> bytes:
+    return json.dumps(item, separators=(",", ":")).encode() + b"\n"

@@ -1,10 +1,10 @@
 """From paths to a case: which file is which image, and where the reader's work goes."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from thaliron_napari.case.case import Case, Role
+from thaliron_napari.case.case import ROLE_NAME, Case, Role
 from thaliron_napari.errors import CaseError
 from thaliron_napari.imaging import Volume, is_image_path, read_volume
 
@@ -13,63 +13,88 @@ _ROLE_PATTERNS: tuple[tuple[str, Role | None], ...] = (
     (r"dseg|probseg|mask|label|seg|consensus|truth|phase", None),
     (r"chimap|qsm|suscept", "qsm"),
     (r"flair", "flair"),
-    (r"ce-|t1(w)?[-_ ]?(ce|gd|post|c\b|km)|t1post|gadolin|post.*t1", "t1ce"),
+    (r"(?<![a-z])ce-|gadolin|t1.*post|post.*t1|t1(w)?[-_ ]?(ce|gd|c|km)(?![a-z])", "t1ce"),
     (r"t1|mprage|spgr|bravo", "t1"),
-    (r"part-mag|magnitude|\bmag\b|_mag|^mag|t2star|megre|swi|gre", "magnitude"),
+    (r"part-mag|magnitude|t2star|(?<![a-z])(mag|swi|(me)?gre)(?![a-z])", "magnitude"),
 )
 _NEVER_SEARCHED = {"derivatives", "sourcedata"}
 
 
 def guess_role(path: Path) -> Role | None:
     """What image a file is, from its name; None for label maps and what is not known."""
-    name = path.name.lower()
+    name = re.sub(r"^sub-[a-z0-9]+_(ses-[a-z0-9]+_)?", "", path.name.lower())
     for pattern, role in _ROLE_PATTERNS:
         if re.search(pattern, name):
             return role
     return None
 
 
-def find_images(paths: Iterable[Path]) -> dict[Role, Path]:
+def find_images(paths: Iterable[Path], known: Mapping[Role, Path] | None = None) -> dict[Role, Path]:
     """The images of one case among files and folders.
 
     Parameters
     ----------
     paths : iterable of Path
         Image files, or folders that are searched (not below ``derivatives``).
+    known : mapping, optional
+        Files whose role is known; they win over guesses.
 
     Raises
     ------
     CaseError
-        When a path is missing, nothing is found, or two files could be the same image.
+        When a path is missing, a file's name does not say what it is, two files could be the same image, or there is
+        neither a QSM nor a FLAIR among them.
     """
-    files: list[Path] = []
-    for path in paths:
-        if path.is_dir():
-            files += _images_below(path)
-        elif path.exists():
-            files.append(path)
-        else:
-            raise CaseError(f"There is no file or folder {path}; check the path.")
+    chosen = dict(known or {})
     found: dict[Role, list[Path]] = {}
-    for file in files:
+    named, searched = _files(paths)
+    if len(named) == 1 and not searched and not chosen and guess_role(named[0]) is None:
+        return {"flair": named[0]}  # one file of unknown name: lesions can be read on it
+    for file in named + searched:
         role = guess_role(file)
         if role is not None:
             found.setdefault(role, []).append(file)
-    if len(files) == 1 and not found:
-        found = {"flair": files}  # one file of unknown name: lesions can be read on it
-    for role, candidates in found.items():
-        if len(candidates) > 1:
-            names = ", ".join(c.name for c in candidates[:3])
+        elif file in named:
             raise CaseError(
-                f"{len(candidates)} files could be the {role.upper()} ({names}); give the images of one patient and "
-                "session, one file each."
+                f"The name of {file.name} does not say which image it is; give it with --qsm, --flair, --t1, --t1ce or "
+                "--magnitude, or choose it in the step Study."
             )
-    if "qsm" not in found and "flair" not in found:
+    for role, candidates in found.items():
+        if role not in chosen:
+            chosen[role] = _only(role, candidates)
+    if "qsm" not in chosen and "flair" not in chosen:
         raise CaseError(
             "No QSM and no FLAIR was found by name; give the files with --qsm and --flair, or choose them in the step "
             "Study."
         )
-    return {role: candidates[0] for role, candidates in found.items()}
+    return chosen
+
+
+def _files(paths: Iterable[Path]) -> tuple[list[Path], list[Path]]:
+    """Files given by name, and image files found in the folders given."""
+    named: list[Path] = []
+    searched: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            searched += _images_below(path)
+        elif path.exists():
+            named.append(path)
+        else:
+            raise CaseError(f"There is no file or folder {path}; check the path.")
+    return named, searched
+
+
+def _only(role: Role, candidates: list[Path]) -> Path:
+    """The one file of a role; of the echoes of one magnitude series the first."""
+    if role == "magnitude" and len({re.sub(r"(?<=echo-)\d+|(?<=_e)\d+", "", str(c)) for c in candidates}) == 1:
+        return min(candidates, key=lambda c: (len(c.name), c.name))
+    if len(candidates) > 1:
+        names = ", ".join(c.name for c in candidates[:3])
+        raise CaseError(
+            f"{len(candidates)} files could be the {ROLE_NAME[role]} ({names}); give the images of one patient and "
+            "session, one file each."
+        )
+    return candidates[0]
 
 
 def open_case(
@@ -101,8 +126,7 @@ def open_case(
     CaseError, ImageError, GridError
         When the images cannot be found or read, do not overlap, or do not fit the journal.
     """
-    chosen = find_images([Path(p) for p in paths]) if paths else {}
-    chosen.update(images or {})
+    chosen = find_images([Path(p) for p in paths], images) if paths else dict(images or {})
     volumes: dict[Role, Volume] = {role: read_volume(path) for role, path in chosen.items()}
     first = chosen.get("qsm") or chosen.get("flair")
     if first is None:

@@ -41,11 +41,15 @@ def measure_lesions(flair: NDArray[np.float32], labels: NDArray[np.int32], grid:
     grid : Grid
         Of both.
     """
+    # Numbers may be as large as 2^31: counted through, so that nothing is as long as the largest of them.
+    at = np.flatnonzero(labels)
+    numbers, order = np.unique(labels.ravel()[at], return_inverse=True)
+    compact = np.zeros(labels.shape, np.int32)
+    compact.ravel()[at] = order + 1
     measures = []
-    for number, box in enumerate(ndimage.find_objects(labels), start=1):
-        if box is None:
-            continue
-        inside = labels[box] == number
+    for place, box in enumerate(ndimage.find_objects(compact), start=1):
+        number = int(numbers[place - 1])
+        inside = compact[box] == place
         centre = np.argwhere(inside).mean(axis=0) + [s.start for s in box]
         r, a, s = (float(v) for v in grid.world(centre))
         n = int(inside.sum())

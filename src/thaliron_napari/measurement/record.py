@@ -3,6 +3,7 @@
 The same record comes from a case in the window, from files on the command line and from a notebook.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from thaliron_napari.case import Case
 from thaliron_napari.case.csf import csf_mask
@@ -87,7 +89,7 @@ def measure_thalami(
             f"thalamus_{prefix}median_ppb": part.median_ppb,
             f"chi_{prefix}ppb": relative_ppb(part, reference) if reference is not None else None,
         }
-    return values
+    return {name: _known(value) for name, value in values.items()}
 
 
 def measure_case(case: Case) -> Record:
@@ -109,7 +111,12 @@ def measure_case(case: Case) -> Record:
 
 
 def measure_lesion_map(flair: NDArray[np.float32] | None, labels: NDArray[np.int32], grid: Grid) -> dict[str, Value]:
-    """Total volume, its natural log, and count of a lesion label map (z, y, x)."""
+    """Total volume, its natural log, and count of a lesion label map (z, y, x).
+
+    A map with one number only is a mask: its lesions are the pieces that hang together, by corners too.
+    """
+    if np.unique(labels[labels > 0]).size == 1:
+        labels, _ = ndimage.label(labels, np.ones((3, 3, 3)), output=np.int32)
     measures = measure_lesions(np.zeros(labels.shape, np.float32) if flair is None else flair, labels, grid)
     return _totals([m.ml for m in measures])
 
@@ -139,6 +146,11 @@ def _measure_review(case: Case) -> dict[str, Value]:
     values["enhancing"] = int(any(said)) if said else None
     values["lesions_proposed"] = sum(lesion.state == "proposed" for lesion in case.annotations.lesions())
     return values
+
+
+def _known(value: Value) -> Value:
+    """None in place of what cannot be computed, such as the standard deviation of one voxel."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _totals(volumes_ml: list[float]) -> dict[str, Value]:
