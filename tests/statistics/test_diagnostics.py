@@ -1,0 +1,112 @@
+"""Diagnostics and the band of a fit against R; plots against the numbers they draw."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+
+from thaliron_napari.cohort import synthetic_cohort
+from thaliron_napari.errors import ModelError
+from thaliron_napari.statistics import fit, study_columns
+from thaliron_napari.statistics.diagnostics import diagnose, fit_line
+from thaliron_napari.statistics.plots import DARK, LIGHT, draw_diagnostics, draw_line, palette
+
+R = json.loads((Path(__file__).parents[1] / "reference" / "lm_r.json").read_text(encoding="utf-8"))
+WHOLE = [model for model in R["models"] if "site" not in model["formula"]]
+
+
+@pytest.mark.parametrize("model", WHOLE, ids=lambda model: model["formula"])
+def test_agrees_with_r(model: dict) -> None:
+    outcome, predictors = model["formula"].replace("log(", "ln(").split(" ~ ")
+    d = diagnose(fit(study_columns(synthetic_cohort()), outcome, predictors.split(" + ")))
+    np.testing.assert_allclose(d.leverage, model["leverage"], rtol=1e-9)
+    np.testing.assert_allclose(d.standardized, model["standardized"], rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(d.cooks_distance, model["cooks"], rtol=1e-8, atol=1e-15)
+    assert d.breusch_pagan.chi2 == pytest.approx(model["hettest_chi2"], rel=1e-9)
+    assert d.breusch_pagan.p == pytest.approx(model["hettest_p"], rel=1e-9)
+    if model["vif"]:
+        np.testing.assert_allclose(list(d.vif.values()), model["vif"], rtol=1e-10)
+    else:
+        assert list(d.vif.values()) == pytest.approx([1.0], rel=1e-14)
+
+
+def test_band_agrees_with_r() -> None:
+    band = R["band"]
+    line = fit_line(fit(study_columns(synthetic_cohort()), "thalamus_mm3", ["chi_ppb"]), "chi_ppb", points=3)
+    at = np.array(band["x"])
+    assert line.grid[[0, 2]] == pytest.approx(at[[0, 2]])
+    np.testing.assert_allclose([line.mean[0], line.mean[2]], [band["fit"][0], band["fit"][2]], rtol=1e-12)
+    np.testing.assert_allclose([line.low[0], line.low[2]], [band["low"][0], band["low"][2]], rtol=1e-12)
+    np.testing.assert_allclose([line.high[0], line.high[2]], [band["high"][0], band["high"][2]], rtol=1e-12)
+
+
+def test_points_of_an_adjusted_line_have_its_slope_and_residuals() -> None:
+    adjusted = fit(synthetic_cohort(), "ln(lesion_ml)", ["chi_ppb"], ["age", "sex", "duration", "dmt"])
+    line = fit_line(adjusted, "chi_ppb")
+    on_line = np.interp(line.x, line.grid, line.mean)
+    np.testing.assert_allclose(line.y - on_line, diagnose(adjusted).residuals, atol=1e-10)
+    slope = (line.mean[-1] - line.mean[0]) / (line.grid[-1] - line.grid[0])
+    assert slope == pytest.approx(adjusted["chi_ppb"].estimate, rel=1e-12)
+    with pytest.raises(ModelError, match="no predictor 'edss'"):
+        fit_line(adjusted, "edss")
+
+
+def test_normal_quantiles_keep_the_order_of_the_residuals() -> None:
+    d = diagnose(fit(synthetic_cohort(), "chi_ppb", ["age"]))
+    order = np.argsort(d.standardized)
+    assert (np.diff(d.normal_quantiles[order]) > 0).all()
+    assert d.normal_quantiles.sum() == pytest.approx(0, abs=1e-12)
+    assert d.normal_quantiles.max() == pytest.approx(2.5580, abs=1e-4)  # of 94.5 / 95
+
+
+def test_a_case_that_the_fit_passes_through_has_no_standardized_residual() -> None:
+    table = pd.DataFrame({"y": [1.0, 2.0, 1.5, 9.0, 2.5], "only": [0, 0, 0, 1, 0], "x": [1.0, 2.0, 3.0, 4.0, 5.0]})
+    d = diagnose(fit(table, "y", ["only", "x"]))
+    assert d.leverage[3] == pytest.approx(1.0, abs=1e-12)
+    assert np.isnan(d.standardized[3])
+    assert np.isfinite(np.delete(d.standardized, 3)).all()
+    figure = Figure()
+    draw_diagnostics(list(figure.subplots(2, 2).flat), d, list("abcde"))
+    assert "d" not in {
+        text.get_text() for ax in figure.axes for text in ax.texts if ax.get_title(loc="left") != "x"
+    } - {text.get_text() for text in figure.axes[0].texts}
+
+
+def test_a_perfect_fit_has_no_spread_to_test() -> None:
+    table = pd.DataFrame({"x": [1.0, 2.0, 3.0, 4.0], "y": [2.0, 4.0, 6.0, 8.0]})
+    assert np.isnan(diagnose(fit(table, "y", ["x"])).breusch_pagan.p)
+
+
+def test_plots_show_every_case_and_name_the_most_influential() -> None:
+    table = synthetic_cohort()
+    adjusted = fit(table, "ln(lesion_ml)", ["chi_ppb"], ["age", "sex", "duration", "dmt"])
+    d = diagnose(adjusted)
+    figure = Figure()
+    axes = list(figure.subplots(2, 2).flat)
+    draw_diagnostics(axes, d, table["id"].tolist())
+    drawn = [(d.fitted, d.residuals), (d.normal_quantiles, d.standardized)]
+    drawn += [(d.fitted, np.sqrt(np.abs(d.standardized))), (d.leverage, d.standardized)]
+    for ax, (x, y) in zip(axes, drawn, strict=True):
+        np.testing.assert_array_equal(ax.collections[0].get_offsets(), np.column_stack([x, y]))
+    named = {text.get_text() for text in axes[3].texts}
+    assert set(table["id"].iloc[np.argsort(-d.cooks_distance)[:3]]) <= named
+
+
+@pytest.mark.parametrize(("ground", "expected"), [("white", LIGHT), ("#262930", DARK), ("none", LIGHT)])
+def test_colours_follow_the_ground(ground: str, expected: object) -> None:
+    ax = Figure().add_subplot()
+    ax.set_facecolor(ground)
+    assert palette(ax) == expected
+    draw_line(ax, fit_line(fit(synthetic_cohort(), "chi_ppb", ["enhancing"]), "enhancing"), "x", "y")
+    assert ax.xaxis.label.get_color() == expected.ink
+    assert ax.get_xticks().tolist() == [0, 1]
+
+
+def test_transparent_axes_take_the_colour_of_the_figure() -> None:
+    figure = Figure(facecolor="black")
+    ax = figure.add_subplot()
+    ax.set_facecolor("none")
+    assert palette(ax) == DARK
