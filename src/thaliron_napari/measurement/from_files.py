@@ -35,7 +35,7 @@ def measure_files(
     flair : Path, optional
         The image on whose grid `lesions` must then lie.
     thalami, csf : Path, optional
-        Label maps on the grid of `qsm`: 1 left, 2 right.
+        Label maps on the grid of `qsm`: 1 left, 2 right. CSF in which all is 1 is a mask that says no side.
     lesions : Path, optional
         Label map, one number a lesion.
     freesurfer : Path, optional
@@ -69,7 +69,7 @@ def measure_files(
         inside = None if thalami is None else read_label_map(thalami, like=grid)
         reference = None if csf is None else read_label_map(csf, like=grid)
         used += [labels for labels in (inside, reference) if labels is not None]
-        values |= measure_thalami(_in_ppb(images[qsm], qsm, unit), _data(inside), _data(reference), grid)
+        values |= measure_thalami(_in_ppb(images[qsm], qsm, unit), _data(inside), _sided(_data(reference)), grid)
     if lesions is not None:
         labels = read_label_map(lesions, like=None if flair is None else images[flair].grid)
         used.append(labels)
@@ -91,6 +91,10 @@ def _in_ppb(volume: Volume, path: Path, unit: SusceptibilityUnit | None) -> NDAr
 
 def _data(labels: Volume | None) -> NDArray[np.int32] | None:
     return None if labels is None else labels.data
+
+
+def _sided(csf: NDArray[np.int32] | None) -> NDArray[np.int32] | None:
+    return csf if csf is None or csf.max() != 1 else 3 * csf
 
 
 def _name(image: Path | None, freesurfer: Path | None) -> str:

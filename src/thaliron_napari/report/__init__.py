@@ -1,1 +1,1 @@
-
+"""One HTML page a case and one a cohort."""

@@ -15,6 +15,7 @@ import numpy as np
 
 from thaliron_napari.cohort.files import write_text
 from thaliron_napari.cohort.synthetic import synthetic_note
+from thaliron_napari.report.page import html_notes, html_page, html_table
 from thaliron_napari.statistics.diagnostics import Diagnostics, diagnose, fit_line
 from thaliron_napari.statistics.models import Fit
 from thaliron_napari.statistics.plots import draw_diagnostics, draw_line
@@ -81,7 +82,7 @@ def cohort_page(table: pd.DataFrame) -> str:
         "<h2>How these numbers came about</h2>",
         _methods(first, second),
     ]
-    return _PAGE.format(style=_STYLE, body="\n".join(part for part in body if part))
+    return html_page("Thalamic susceptibility: cohort report", body)
 
 
 def adjusted_fits(first: StudyTable, second: StudyTable) -> tuple[Fit, ...]:
@@ -132,16 +133,16 @@ def _descriptives(table: pd.DataFrame) -> str:
         return "<p>None of the study's columns is in this table.</p>"
     cells = [("", "n", "Mean ± SD, or count", "Range"), *description_cells(descriptions)]
     missing = [f"{d.label}: missing in {d.n_missing}" for d in descriptions if d.n_missing]
-    return _html_table(cells) + _notes(missing)
+    return html_table(cells) + html_notes(missing)
 
 
 def _study_table(table: StudyTable) -> str:
     title = f"<h3>{escape(table.title)}</h3>"
     if not table.rows:
-        return title + _notes(table.notes)
+        return title + html_notes(table.notes)
     groups = "<tr><td></td><th colspan='4'>Before adjustment</th><th colspan='4'>After adjustment</th></tr>"
     cells = [("", *("Coefficient", "95% CI", "P", "n") * 2), *study_cells(table)]
-    return title + _html_table(cells, groups=groups, gap=5) + _notes(footnotes(table))
+    return title + html_table(cells, groups=groups, gap=5) + html_notes(footnotes(table))
 
 
 def _associations(table: StudyTable) -> str:
@@ -164,8 +165,8 @@ def _model(fit: Fit, names: Sequence[str]) -> str:
     cook = f"; largest Cook's distance {d.cooks_distance[worst]:.2f} ({names[worst]})" if worst is not None else ""
     return (
         f"<section><h3 class='formula'>{escape(fit.formula)}</h3>"
-        + _html_table(cells)
-        + _notes([fit_summary(fit), spread + cook])
+        + html_table(cells)
+        + html_notes([fit_summary(fit), spread + cook])
         + _figure(diagnostics_figure(fit, d, names), f"Diagnostic plots of {fit.formula}")
         + "</section>"
     )
@@ -190,26 +191,6 @@ def _methods(first: StudyTable, second: StudyTable) -> str:
     return "".join(f"<p>{escape(sentence)}</p>" for sentence in sentences)
 
 
-def _html_table(rows: Sequence[Sequence[str]], *, groups: str = "", gap: int | None = None) -> str:
-    """Table with the first row as its head and the first column as its names; a wider gap before column `gap`."""
-
-    def cells(row: Sequence[str], tag: str) -> str:
-        parts = [f"<th scope='row'>{escape(row[0])}</th>" if tag == "td" else "<td></td>"]
-        for i, cell in enumerate(row[1:], start=1):
-            marks = [mark for mark, yes in (("gap", i == gap), ("yes", cell.endswith("*"))) if yes]
-            named = f" class='{' '.join(marks)}'" if marks else ""
-            parts.append(f"<{tag}{named}>{escape(cell)}</{tag}>")
-        return f"<tr>{''.join(parts)}</tr>"
-
-    head = groups + cells(rows[0], "th")
-    body = "".join(cells(row, "td") for row in rows[1:])
-    return f"<div class='scroll'><table><thead>{head}</thead><tbody>{body}</tbody></table></div>"
-
-
-def _notes(sentences: Sequence[str]) -> str:
-    return f"<p class='notes'>{'<br>'.join(escape(s) for s in sentences)}</p>" if sentences else ""
-
-
 def _figure(figure: Figure, alt: str, caption: str = "") -> str:
     from matplotlib import rc_context
 
@@ -225,47 +206,3 @@ def _figure(figure: Figure, alt: str, caption: str = "") -> str:
 def _equals(p: float) -> str:
     text = format_p(p)
     return text.replace("<", "< ").replace(">", "> ") if text[0] in "<>" else f"= {text}"
-
-
-_PAGE = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Thalamic susceptibility: cohort report</title>
-<style>{style}</style>
-</head>
-<body><main>
-{body}
-</main></body>
-</html>
-"""
-
-_STYLE = """
-:root { color-scheme: light; }
-body { margin: 0; background: #fff; color: #1d1f21; font: 16px/1.5 system-ui, "Segoe UI", "DejaVu Sans", sans-serif; }
-main { max-width: 60rem; margin: 0 auto; padding: 2.5rem 1.5rem 4rem; }
-.kicker { margin: 0; color: #0072B2; font-weight: 600; letter-spacing: .04em; }
-h1 { margin: .1rem 0 .2rem; font-size: 1.9rem; line-height: 1.2; }
-.lead { margin: 0; color: #555; }
-h2 { margin: 2.6rem 0 .6rem; padding-bottom: .3rem; border-bottom: 1px solid #d5d8db; font-size: 1.3rem; }
-h3 { margin: 1.8rem 0 .5rem; font-size: 1rem; }
-h3.formula { font-family: ui-monospace, "DejaVu Sans Mono", monospace; }
-.synthetic { margin: 1.4rem 0 0; padding: .7rem 1rem; border-left: 4px solid #E69F00; background: #fff6e3; }
-.scroll { overflow-x: auto; }
-table { border-collapse: collapse; font-size: .92rem; font-variant-numeric: tabular-nums; }
-thead tr:last-child > * { border-bottom: 1px solid #1d1f21; }
-thead { border-top: 2px solid #1d1f21; }
-tbody { border-bottom: 2px solid #1d1f21; }
-th, td { padding: .25rem .7rem; text-align: right; white-space: nowrap; font-weight: 400; }
-thead th { font-weight: 600; }
-thead th[colspan] { text-align: center; }
-th[scope=row] { padding-left: 0; text-align: left; }
-.gap { padding-left: 2rem; }
-.yes { font-weight: 700; }
-.notes { margin: .4rem 0 0; color: #555; font-size: .85rem; }
-figure { margin: 1.2rem 0 0; }
-figure img { width: 100%; height: auto; }
-figcaption { color: #555; font-size: .85rem; }
-@media print { main { max-width: none; padding: 0; } section, figure, table { break-inside: avoid; } }
-"""
