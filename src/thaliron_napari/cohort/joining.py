@@ -65,7 +65,7 @@ def join_covariates(cases: pd.DataFrame, covariates: pd.DataFrame, on: str = ID)
             first = int(differ.argmax())
             raise TableError(
                 f"column {name!r} differs between cases and covariates for {table[on].iloc[first]} "
-                f"({old.iloc[first]} and {new.iloc[first]}); remove it from one of the tables"
+                f"({_plain(old.iloc[first])} and {_plain(new.iloc[first])}); remove it from one of the tables"
             )
         table[name] = old.where(old.notna(), new)
     known, measured = set(right), set(left)
@@ -126,3 +126,7 @@ def _keys(table: pd.DataFrame, on: str, where: str) -> list[str]:
     keys = [str(name).strip().removeprefix("sub-") if isinstance(name, str) else name for name in table[on]]
     check_ids(keys, where)
     return keys
+
+
+def _plain(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -43,7 +43,9 @@ def is_synthetic(table: pd.DataFrame) -> np.ndarray:
         return np.zeros(len(table), dtype=bool)
     numbers = table[shared].apply(pd.to_numeric, errors="coerce").to_numpy(dtype=np.float64)
     known = _fingerprints(tuple(shared))
-    return np.array([any(np.allclose(row, other, rtol=1e-6, atol=0) for other in known) for row in numbers], dtype=bool)
+    same = np.abs(numbers[:, None, :] - known) <= 1e-6 * np.abs(known)
+    matches: np.ndarray = same.all(axis=2).any(axis=1)
+    return matches
 
 
 def synthetic_note(table: pd.DataFrame) -> str | None:
@@ -51,8 +53,7 @@ def synthetic_note(table: pd.DataFrame) -> str | None:
     count = int(is_synthetic(table).sum())
     if not count:
         return None
-    which = "All" if count == len(table) else "Of the"
-    who = f"{which} {len(table)} cases" if count == len(table) else f"{which} {len(table)} cases, {count}"
+    who = f"All {count} cases" if count == len(table) else f"Of the {len(table)} cases, {count}"
     return f"{who} are synthetic: nobody's data, made to reproduce a published analysis. No finding can rest on them."
 
 

@@ -93,11 +93,10 @@ def write_table(
     if suffix not in (".csv", ".tsv"):
         raise TableError(f"{path}: a table is written as .csv or .tsv; give it one of these endings")
     missing = "n/a" if suffix == ".tsv" else ""
-    out = io.StringIO()
-    writer = csv.writer(out, delimiter="\t" if suffix == ".tsv" else ",", lineterminator="\n")
-    writer.writerow([escape(str(name)) for name in table.columns])
-    writer.writerows(zip(*(_cells(table.iloc[:, i], missing) for i in range(table.shape[1])), strict=True))
-    write_text(path, out.getvalue())
+    delimiter = "\t" if suffix == ".tsv" else ","
+    header = [escape(str(name)) for name in table.columns]
+    rows = zip(*(_cells(table.iloc[:, i], missing) for i in range(table.shape[1])), strict=True)
+    write_text(path, "".join(_line(row, delimiter) for row in (header, *rows)))
     written = [path]
     if dictionary is not None:
         beside = path.with_suffix(".json")
@@ -200,6 +199,13 @@ def _column(path: Path, name: str, cells: Sequence[str], lines: Sequence[int], *
         whole = whole and isinstance(value, int)
         numbers.append(value)
     return np.array(numbers, dtype=np.int64 if whole else np.float64)
+
+
+def _line(cells: Sequence[str], delimiter: str) -> str:
+    """One line of the file. The csv module quotes a line end within a cell only if it is one of its own: hence both."""
+    out = io.StringIO()
+    csv.writer(out, delimiter=delimiter, lineterminator="\r\n").writerow(cells)
+    return out.getvalue().removesuffix("\r\n") + "\n"
 
 
 def _cells(column: pd.Series, missing: str) -> list[str]:
