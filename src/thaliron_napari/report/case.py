@@ -217,7 +217,7 @@ def _all_numbers(record: Record) -> str:
     meanings = dictionary_of(record.values)
     rows = [
         (name, "not measured" if value is None else f"{value:.6g}" if isinstance(value, float) else str(value),
-         meanings[name]["Units"], meanings[name]["Description"])
+         meanings[name]["Units"].removeprefix("1"), meanings[name]["Description"])
         for name, value in record.values.items()
         if name in meanings
     ]  # fmt: skip

@@ -70,7 +70,8 @@ th, td { padding: .25rem .7rem; text-align: right; white-space: nowrap; font-wei
 thead th { font-weight: 600; }
 thead th[colspan] { text-align: center; }
 th[scope=row] { padding-left: 0; text-align: left; }
-td.words, th.words { text-align: left; white-space: normal; overflow-wrap: anywhere; }
+td.words, th.words { text-align: left; white-space: normal; overflow-wrap: anywhere; min-width: 4.5rem; }
+figure + .scroll { margin-top: 1.2rem; }
 .gap { padding-left: 2rem; }
 .yes { font-weight: 700; }
 .notes { margin: .4rem 0 0; color: #555; font-size: .85rem; }
