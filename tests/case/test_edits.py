@@ -1,0 +1,105 @@
+"""The log of edits: whatever is done, undone and redone, the case stands as if it had been done directly."""
+
+import copy
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from thaliron_napari.case import Case
+from thaliron_napari.case.edits import Edit, fact_change, voxel_change
+from thaliron_napari.imaging import Grid, Volume
+
+SHAPE = (4, 6, 5)
+
+
+def _case(folder: Path | None = None) -> Case:
+    volume = Volume(np.zeros(SHAPE, np.float32), Grid(SHAPE, np.eye(4)[[2, 1, 0, 3]]))
+    return Case("x", {"qsm": volume, "flair": volume}, folder=folder)
+
+
+def _state(case: Case) -> tuple[dict[str, bytes], dict[str, object]]:
+    return {k: v.tobytes() for k, v in case.annotations.maps.items()}, copy.deepcopy(case.annotations.facts)
+
+
+def _change(case: Case, kind: str, a: int, b: int, c: int) -> Edit:
+    notes = case.annotations
+    if kind == "fact":
+        return Edit(f"say {b}", fact_change(notes, f"fact/{a}", None if b == 0 else {"value": [b, c]}))
+    name = "thalami" if kind == "paint" else "lesions"
+    box = np.full((1 + a, 2, 3), b) if c % 2 else np.arange((1 + a) * 6).reshape(1 + a, 2, 3) % (b + 1)
+    return Edit(
+        f"paint {b}",
+        voxel_change(notes, name, (c % (4 - a), b, a), box) + fact_change(notes, f"touched/{name}", c),
+    )
+
+
+STEP = st.tuples(
+    st.sampled_from(["paint", "grow", "fact", "undo", "undo", "redo"]),
+    st.integers(0, 2),
+    st.integers(0, 3),
+    st.integers(0, 3),
+)
+
+
+@settings(max_examples=30, deadline=None, derandomize=True)
+@given(st.lists(STEP, max_size=14))
+def test_any_sequence_stands_as_a_stack_of_states_would_and_reopens_so(steps: list[tuple[str, int, int, int]]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        case = _case(Path(folder))
+        before, after = [_state(case)], []
+        for kind, a, b, c in steps:
+            if kind == "undo":
+                assert (case.undo() is None) == (len(before) == 1)
+                if len(before) > 1:
+                    after.append(before.pop())
+            elif kind == "redo":
+                assert (case.redo() is None) == (not after)
+                if after:
+                    before.append(after.pop())
+            else:
+                edit = _change(case, kind, a, b, c)
+                case.apply(edit)
+                if edit.changes:
+                    before.append(_state(case))
+                    after.clear()
+            assert _state(case) == before[-1]
+
+        again = _case(Path(folder))
+        assert _state(again) == _state(case)
+        assert [e.words for e in again.done] == [e.words for e in case.done]
+        assert [e.words for e in again.undone] == [e.words for e in case.undone]
+
+        while again.undo():
+            pass
+        assert _state(again) == _state(_case())
+        while again.redo():
+            pass
+        assert _state(again) == (after[0] if after else before[-1])
+
+
+def test_an_edit_tells_listeners_what_acted() -> None:
+    case, heard = _case(), []
+    case.changed.connect(lambda edit: heard.append(edit.changes[0].after))
+    case.apply(Edit("say", fact_change(case.annotations, "unit", "ppm")))
+    case.undo()
+    case.redo()
+    assert heard == ["ppm", None, "ppm"]
+
+
+def test_an_edit_without_changes_is_no_edit() -> None:
+    case = _case()
+    case.apply(Edit("nothing", ()))
+    assert case.done == []
+
+
+def test_a_stroke_of_some_hundred_voxels_takes_little_room() -> None:
+    volume = Volume(np.zeros((40, 200, 200), np.float32), Grid((40, 200, 200), np.eye(4)[[2, 1, 0, 3]]))
+    case = Case("x", {"qsm": volume})
+    rows, columns = np.ogrid[:30, :30]
+    disc = ((rows - 15) ** 2 + (columns - 15) ** 2 < 150).astype(int)
+    (change,) = voxel_change(case.annotations, "thalami", (20, 80, 80), disc[None])
+    assert change.changed().sum() == disc.sum()
+    assert len(change.where) + len(change.before) + len(change.after) < 400
