@@ -1,0 +1,71 @@
+"""The program: a napari window with the dock in place."""
+
+from pathlib import Path
+from typing import Any
+
+from qtpy.QtWidgets import QDockWidget
+
+from thaliron_napari.case import Case, Role, open_case
+from thaliron_napari.viewer.panel import Panel
+from thaliron_napari.viewer.reading import Reading
+
+
+def open_window(paths: list[Path], images: dict[Role, Path], derivatives: Path | None = None, reader: str = "") -> int:
+    """Open the window, on a patient where paths are given, and run until it is closed.
+
+    Returns
+    -------
+    int
+        The program's exit status.
+
+    Raises
+    ------
+    CaseError, ImageError, GridError
+        When the patient cannot be opened; no window appears then.
+    """
+    case = open_case(paths, images=images, derivatives=derivatives, reader=reader) if paths or images else None
+    import napari
+
+    make_window(case, reader=reader)
+    napari.run()
+    return 0
+
+
+def make_window(case: Case | None = None, *, reader: str = "", viewer: Any = None) -> Panel:
+    """A napari window with the dock, napari's own layer list folded away beneath it; shows a case if given."""
+    import napari
+
+    viewer = viewer or napari.Viewer(title="ThalIron")
+    panel = Panel(Reading(viewer, reader=reader))
+    viewer.window.add_dock_widget(panel, name="ThalIron", area="right")
+    _fold_away_layer_list(panel)
+    if case is not None:
+        panel.reading.open(case)
+    return panel
+
+
+def _fold_away_layer_list(panel: Panel) -> None:
+    """Give the room of napari's layer list and controls to the picture; the menu Window brings them back."""
+    for dock in panel.window().findChildren(QDockWidget):
+        if dock.windowTitle() in ("layer list", "layer controls"):
+            dock.hide()
+
+
+def run_demo(out: Path | None, offscreen: bool, size: str) -> int:
+    """Open the phantom patient and the synthetic cohort; or, offscreen, read it whole and write what comes of it.
+
+    Parameters
+    ----------
+    out : Path, optional
+        Folder for the phantom's files and the results; ``thaliron-demo`` in the working folder by default.
+    offscreen : bool
+        Perform the scripted reading and return, instead of waiting for a reader.
+    size : {"small", "full"}
+    """
+    from thaliron_napari.viewer.demo import phantom_images, scripted_reading
+
+    folder = out or Path("thaliron-demo")
+    images = phantom_images(folder, size)
+    if offscreen:
+        return scripted_reading(images, folder)
+    return open_window([], images, derivatives=folder / "derivatives" / "thaliron")

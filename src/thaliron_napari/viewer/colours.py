@@ -1,0 +1,13 @@
+"""The colours of everything drawn; those of the structures are the report's."""
+
+from thaliron_napari.report.pictures import CSF, LEFT, LESION, RIGHT
+
+__all__ = ["CSF", "LEFT", "LESION", "PEN", "RIGHT", "paler"]
+
+PEN = "#F0E442"
+"""The line or circle under the hand, and what is selected."""
+
+
+def paler(colour: str, alpha: float = 0.55) -> str:
+    """The same colour, translucent: for what was generated or proposed and waits for the reader."""
+    return f"{colour}{round(alpha * 255):02X}"

@@ -1,0 +1,102 @@
+"""Mouse on the canvas: tools with the left button, window and level with the right, pan with the middle, scroll."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from thaliron_napari.viewer.reading import Reading
+from thaliron_napari.viewer.tools import TOOLS
+
+
+def attach(reading: Reading) -> Callable[[], None]:
+    """Bind the mouse of a viewer to a reading; returns what undoes it."""
+
+    def on_drag(_viewer: Any, event: Any) -> Iterator[None]:
+        if reading.case is None or reading.viewer.dims.ndisplay != 2:
+            return
+        if event.button == 1 and reading.tool in TOOLS:
+            yield from _handled(TOOLS[reading.tool].drag(reading, event), event)
+        elif event.button == 2:
+            yield from _handled(_window_level(reading, event), event)
+        elif event.button == 3:
+            yield from _handled(_pan(reading, event), event)
+
+    def on_move(_viewer: Any, event: Any) -> None:
+        if reading.case is None or reading.tool not in reading.radius_mm or event.is_dragging:
+            return
+        reading.pen.circle(event.position[-2:], reading.radius_mm[reading.tool])
+
+    def on_wheel(_viewer: Any, event: Any) -> None:
+        if reading.case is None or reading.viewer.dims.ndisplay != 2:
+            return
+        step = 1 if event.delta[1] > 0 else -1
+        if "Shift" in event.modifiers and reading.tool in reading.radius_mm:
+            reading.set_radius(reading.radius_mm[reading.tool] + 0.5 * step)
+        elif "Control" in event.modifiers:
+            _zoom(reading, event, 1.15**step)
+        else:
+            reading.display.scroll(step)
+        event.handled = True
+
+    viewer = reading.viewer
+    bound = [
+        (viewer.mouse_drag_callbacks, on_drag),
+        (viewer.mouse_move_callbacks, on_move),
+        (viewer.mouse_wheel_callbacks, on_wheel),
+    ]
+    for callbacks, function in bound:
+        callbacks.insert(0, function)
+
+    def detach() -> None:
+        for callbacks, function in bound:
+            if function in callbacks:
+                callbacks.remove(function)
+
+    return detach
+
+
+def _handled(drag: Iterator[None], event: Any) -> Iterator[None]:
+    """Run a drag, telling napari's camera at each step that this event is ours."""
+    for _ in drag:
+        event.handled = True
+        yield
+    event.handled = True
+
+
+def _window_level(reading: Reading, event: Any) -> Iterator[None]:
+    """Right drag: sideways the width of the window, up and down its level, of the image that shows most."""
+    display = reading.display
+    role = display.fused_role if display.blend > 0.5 and display.image_layer(display.fused_role) else "qsm"
+    if display.image_layer(role) is None:
+        return
+    low, high = display.limits(role)
+    start = np.array(event.pos, float)
+    yield
+    while event.type == "mouse_move":
+        dx, dy = (np.array(event.pos, float) - start) / 300 * (high - low)
+        width = max(high - low + dx, (high - low) / 100)
+        level = (high + low) / 2 + dy
+        display.set_limits(role, level - width / 2, level + width / 2)
+        yield
+    reading.window_changed.emit()
+
+
+def _pan(reading: Reading, event: Any) -> Iterator[None]:
+    """Middle drag: move the picture with the hand."""
+    camera = reading.viewer.scene.camera
+    start, centre = np.array(event.pos, float), np.array(camera.center[-2:])
+    yield
+    while event.type == "mouse_move":
+        dx, dy = (np.array(event.pos, float) - start) / camera.zoom
+        camera.center = (0.0, centre[0] - dy, centre[1] - dx)
+        yield
+
+
+def _zoom(reading: Reading, event: Any, factor: float) -> None:
+    """Zoom about the place under the cursor."""
+    camera = reading.viewer.scene.camera
+    here = np.array(event.position[-2:])
+    centre = np.array(camera.center[-2:])
+    camera.zoom *= factor
+    camera.center = (0.0, *(here + (centre - here) / factor))

@@ -1,0 +1,89 @@
+"""The line and the circle under the hand.
+
+They are painted by Qt on a glass over the canvas, not by a layer: a layer's new data would be sliced, thumbnailed and
+sent to the graphics card at each mouse move, and would stand in napari's layer list and slider range.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QColor, QPainter, QPen, QPolygonF
+from qtpy.QtWidgets import QWidget
+
+from thaliron_napari.viewer import colours
+from thaliron_napari.viewer.canvas import canvas_widget, to_pixel
+
+_ANGLES = np.linspace(0, 2 * np.pi, 49)
+
+
+class Pen:
+    """Shows where the tool is; nothing that it draws is part of the case.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+    """
+
+    def __init__(self, viewer: Any) -> None:
+        self.viewer = viewer
+        self._glass: _Glass | None = None
+
+    def attach(self, inside: QWidget) -> None:
+        """Lay the glass over the canvas of the window that a widget lies in."""
+        canvas = canvas_widget(inside)
+        if canvas is not None and (self._glass is None or self._glass.parentWidget() is not canvas):
+            self._glass = _Glass(self.viewer, canvas)
+
+    def line(self, points_mm: Sequence[Sequence[float]], *, closed: bool = False) -> None:
+        """Show a path through points (y, x) in mm; `closed` joins its ends."""
+        path = np.asarray(points_mm, float)
+        self._show(np.vstack([path, path[:1]]) if closed else path)
+
+    def circle(self, centre_mm: Sequence[float], radius_mm: float) -> None:
+        """Show a circle about (y, x) in mm."""
+        self._show(np.stack([np.sin(_ANGLES), np.cos(_ANGLES)], axis=1) * radius_mm + np.asarray(centre_mm, float))
+
+    def clear(self) -> None:
+        """Show nothing."""
+        self._show(np.zeros((0, 2)))
+
+    def _show(self, path: np.ndarray) -> None:
+        if self._glass is not None:
+            self._glass.show_path(path)
+
+
+class _Glass(QWidget):
+    """A transparent sheet over the canvas that lets the mouse through."""
+
+    def __init__(self, viewer: Any, canvas: QWidget) -> None:
+        super().__init__(canvas)
+        self._viewer, self._canvas = viewer, canvas
+        self._path = np.zeros((0, 2))
+        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        viewer.scene.camera.events.connect(self._follow)
+
+    def show_path(self, path_mm: np.ndarray) -> None:
+        """Show a path (n, 2), (y, x) in mm."""
+        if len(path_mm) == 0 and len(self._path) == 0:
+            return
+        self._path = path_mm
+        self._follow()
+
+    def paintEvent(self, _event: Any) -> None:
+        """Paint the path where the camera has it now."""
+        if len(self._path) < 2:
+            return
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(QPen(QColor(colours.PEN), 1.5))
+        painter.drawPolyline(QPolygonF([to_pixel(self._viewer, self._canvas, p) for p in self._path]))
+        painter.end()
+
+    def _follow(self, _event: Any = None) -> None:
+        self.setVisible(len(self._path) > 1)
+        self.setGeometry(self._canvas.rect())
+        self.raise_()
+        self.update()

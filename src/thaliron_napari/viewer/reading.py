@@ -1,0 +1,166 @@
+"""The reading on screen: which case, which step, which tool. Steps and tools meet here."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal
+
+from napari.utils.notifications import show_error, show_info
+from psygnal import Signal
+
+from thaliron_napari.case import Case, Edit, Side, lesions
+from thaliron_napari.case.files import save
+from thaliron_napari.case.thalamus import fill_between
+from thaliron_napari.errors import ThalIronError
+from thaliron_napari.measurement import write_record
+from thaliron_napari.viewer.display import Display
+from thaliron_napari.viewer.pen import Pen
+
+ToolName = Literal["look", "draw", "erase", "nudge", "csf", "seed"]
+
+
+class Reading:
+    """One reader at one viewer.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+    reader : str
+        The reader's name; may be empty.
+    """
+
+    case_opened = Signal()
+    changed = Signal(Edit)
+    tool_changed = Signal()
+    """Tool, side or radius is another."""
+    window_changed = Signal()
+    """The window of an image was changed on the canvas."""
+    blend_changed = Signal()
+    saved = Signal()
+
+    def __init__(self, viewer: Any, *, reader: str = "") -> None:
+        self.viewer = viewer
+        self.reader = reader
+        self.display = Display(viewer)
+        self.pen = Pen(viewer)
+        self.case: Case | None = None
+        self.tool: ToolName = "look"
+        self.side: Side = "left"
+        self.radius_mm: dict[str, float] = {"nudge": 4.0, "csf": 3.0}
+        self.unsaved = False
+
+    def open(self, case: Case) -> None:
+        """Show a case; the one before is saved."""
+        self.save_quietly()
+        if self.case is not None:
+            self.case.changed.disconnect(self._on_edit)
+        self.case = case
+        self.unsaved = False
+        case.changed.connect(self._on_edit)
+        self.display.open(case)
+        self.case_opened.emit()
+
+    def make(self, edit: Callable[[Case], Edit]) -> bool:
+        """Make an edit and apply it; what goes wrong is told to the reader and changes nothing."""
+        if self.case is None:
+            show_info("No patient is open; choose the images in the step Study.")
+            return False
+        try:
+            self.case.apply(edit(self.case))
+        except ThalIronError as error:
+            show_error(str(error))
+            return False
+        return True
+
+    def undo(self) -> None:
+        """Take the last edit back."""
+        if self.case is not None and self.case.undo() is None:
+            show_info("There is nothing to undo.")
+
+    def redo(self) -> None:
+        """Make the edit taken back last again."""
+        if self.case is not None and self.case.redo() is None:
+            show_info("There is nothing to redo.")
+
+    def choose_tool(self, tool: ToolName) -> None:
+        """Take a tool in hand."""
+        self.tool = tool
+        self.pen.clear()
+        self.tool_changed.emit()
+
+    def choose_side(self, side: Side) -> None:
+        """Choose which thalamus is drawn."""
+        self.side = side
+        self.tool_changed.emit()
+
+    def set_radius(self, radius_mm: float) -> None:
+        """Set the radius of the tool in hand, where it has one."""
+        if self.tool in self.radius_mm:
+            self.radius_mm[self.tool] = min(max(round(radius_mm * 2) / 2, 0.5), 20.0)
+            self.tool_changed.emit()
+
+    def change_radius(self, by_mm: float) -> None:
+        """Make the tool in hand larger or smaller, where it has a radius."""
+        if self.tool in self.radius_mm:
+            self.set_radius(self.radius_mm[self.tool] + by_mm)
+
+    def flip_blend(self) -> None:
+        """Show the QSM alone, or the anatomy alone when that is what is shown."""
+        self.display.set_blend(0.0 if self.display.blend > 0.5 else 1.0)
+        self.blend_changed.emit()
+
+    def fill_between(self) -> None:
+        """Fill the thalamus in hand between its contours."""
+        self.make(lambda case: fill_between(case, self.side))
+
+    def accept_proposed(self) -> None:
+        """Accept the lesions that wait for it."""
+        if self.case is None:
+            return
+        for lesion in [k for k in self.case.annotations.lesions() if k.state == "proposed"]:
+            self.make(lambda case, number=lesion.number: lesions.set_state(case, number, "accepted"))
+
+    def delete_selected(self) -> None:
+        """Delete the selected lesion."""
+        number = self.display.selected_lesion
+        if number is not None and self.make(lambda case: lesions.delete(case, number)):
+            self.display.select_lesion(None)
+
+    def save_now(self) -> None:
+        """Write the case's files at the reader's word, and say where."""
+        if self.case is None:
+            return
+        try:
+            folder = self.save()[0].parent
+        except ThalIronError as error:
+            show_error(f"Not saved: {error}")
+        else:
+            show_info(f"Saved in {folder}")
+
+    def save(self) -> list[Path]:
+        """Write the case's files.
+
+        Raises
+        ------
+        CaseError
+            When they cannot be written.
+        """
+        assert self.case is not None
+        written = save(self.case)
+        written.append(write_record(self.case))
+        self.unsaved = False
+        self.saved.emit()
+        return written
+
+    def save_quietly(self) -> None:
+        """Write the case's files where there is something new; tell the reader when that fails."""
+        if self.case is None or not self.unsaved or self.case.folder is None:
+            return
+        try:
+            self.save()
+        except ThalIronError as error:
+            show_error(f"Not saved: {error}")
+
+    def _on_edit(self, edit: Edit) -> None:
+        self.unsaved = True
+        self.display.update(edit)
+        self.changed.emit(edit)

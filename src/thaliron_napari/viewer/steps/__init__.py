@@ -1,0 +1,1 @@
+"""The steps of a reading, each a panel of its own."""

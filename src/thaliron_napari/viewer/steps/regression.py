@@ -1,0 +1,338 @@
+"""Step 7: the cohort this case belongs to, and its regressions in a wide view of their own."""
+
+import importlib
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from napari.utils.notifications import show_error, show_info
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtGui import QHideEvent
+from qtpy.QtWidgets import QApplication, QDockWidget, QFileDialog, QScrollArea
+
+from thaliron_napari.errors import TableError, ThalIronError
+from thaliron_napari.viewer.reading import Reading
+from thaliron_napari.viewer.steps.step import Step, button, text
+
+_TABLES = "Tables (*.csv *.tsv)"
+_COVARIATES = ("age", "sex", "duration", "dmt", "edss")
+_KEPT = 50  # changes of the cohort that can be taken back
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """The table of cases (a DataFrame), the file it is from or in, whether that file has it all, and its caveat."""
+
+    table: Any
+    path: Path | None = None
+    saved: bool = True
+    note: str = ""
+
+
+class RegressionStep(Step):
+    """Regression."""
+
+    title = "Regression"
+
+    def __init__(self, reading: Reading) -> None:
+        super().__init__(reading)
+        self.cohort: Cohort | None = None
+        self._before: list[Cohort] = []
+        self._view: Any = None
+        self._imports = threading.Thread(target=_import_statistics, name="statistics")
+        self.add_row(
+            button("Load cohort…", "Read a table of measured cases: CSV or TSV, one row a case.", self.ask_load),
+            button("Synthetic cohort", "The cohort that comes with the program: nobody's data.", self.use_synthetic),
+        )
+        self.add_row(
+            button("Add this case", "Put the numbers of the open case into the cohort, or renew them.", self.add_case),
+            button("Save cohort…", "Write the cohort as CSV or TSV.", self.ask_save),
+        )
+        self.add_row(
+            button("Open wide view", "The cohort, its models and their plots, side by side.", self.open_view),
+            button("Export tables…", "Write the study's tables, diagnostics and a report.", self.ask_export),
+        )
+        self.count = text()
+        self.note = text()
+        self.column.addWidget(self.count)
+        self.column.addWidget(self.note)
+
+    @property
+    def table(self) -> Any:
+        """The cohort's table, None where there is none."""
+        return self.cohort.table if self.cohort else None
+
+    @property
+    def view(self) -> Any:
+        """The wide view, made when it is first asked for."""
+        if self._view is None:
+            self._wait_for_statistics()
+            from thaliron_napari.viewer.regression_view import RegressionView
+
+            self._view = RegressionView(self.reading.viewer)
+            self._view.edited.connect(self._on_edit)
+            self._view.undo_wanted.connect(self.take_back)
+            if self.cohort is not None:
+                self._view.show_table(self.cohort.table, self.cohort.note, another=True)
+        return self._view
+
+    def ask_load(self) -> None:
+        """Let the reader choose a cohort."""
+        path, _ = QFileDialog.getOpenFileName(self, "Load a cohort", "", f"{_TABLES};;All files (*)")
+        if path:
+            self.load(Path(path))
+
+    def load(self, source: Any) -> bool:
+        """Take a cohort in hand and open the wide view.
+
+        Parameters
+        ----------
+        source : path or DataFrame
+
+        Returns
+        -------
+        bool
+            Whether it could be read; if not, the reader is told and the cohort before stays.
+        """
+
+        def read() -> Cohort:
+            from thaliron_napari.cohort import read_table
+
+            if not isinstance(source, str | Path):
+                return Cohort(source.reset_index(drop=True), saved=False)
+            table = read_table(source)
+            if "id" not in table.columns:
+                raise TableError(f"{source} has no column 'id' with a name for each case; add one")
+            return Cohort(table, path=Path(source))
+
+        return self._change(read, another=True)
+
+    def use_synthetic(self) -> bool:
+        """Take the cohort that comes with the program."""
+
+        def read() -> Cohort:
+            from thaliron_napari.cohort import synthetic_cohort
+
+            return Cohort(synthetic_cohort())
+
+        return self._change(read, another=True)
+
+    def add_case(self) -> bool:
+        """Put the open case's record into the cohort; a row of the same id is renewed and keeps what was typed."""
+        case = self.reading.case
+        if case is None:
+            show_error("No patient is open; choose the images in the step Study.")
+            return False
+
+        def added() -> Cohort:
+            import pandas as pd
+
+            from thaliron_napari.cohort import append_case
+            from thaliron_napari.measurement import measure_case
+
+            record = measure_case(case)
+            now = self.cohort or Cohort(pd.DataFrame(columns=["id", *_COVARIATES], dtype=float))
+            table = append_case(now.table, {"id": record.id, **record.values}, replace=True)
+            return replace(now, table=table, saved=False)
+
+        return self._change(added)
+
+    def take_back(self) -> None:
+        """Take back the last change of the cohort."""
+        if not self._before:
+            show_info("There is no change of the cohort to take back.")
+            return
+        self.cohort = self._before.pop()
+        self._show()
+
+    def ask_save(self) -> None:
+        """Let the reader choose where the cohort goes."""
+        if self.cohort is None:
+            show_error("There is no cohort to save; load one, or add this case.")
+            return
+        name = str(self.cohort.path or "cohort.csv")
+        path, _ = QFileDialog.getSaveFileName(self, "Save the cohort", name, _TABLES)
+        if path:
+            self.save(Path(path))
+
+    def save(self, path: Path) -> bool:
+        """Write the cohort, and beside it what its columns are, where no file says so yet."""
+        if self.cohort is None:
+            show_error("There is no cohort to save; load one, or add this case.")
+            return False
+        path = Path(path) if Path(path).suffix else Path(path).with_suffix(".csv")
+        try:
+            from thaliron_napari.cohort import write_table
+
+            write_table(self.cohort.table, path, None if path.with_suffix(".json").exists() else self._dictionary())
+        except (ThalIronError, OSError) as error:
+            show_error(f"Not saved: {error}")
+            return False
+        self.cohort = replace(self.cohort, path=path, saved=True)
+        self.refresh()
+        show_info(f"Cohort written to {path}")
+        return True
+
+    def fit(self, outcome: str, predictors: Sequence[str], covariates: Sequence[str] = (), log: bool = False) -> bool:
+        """Fit a model in the wide view; see `RegressionView.fit`."""
+        self.open_view()
+        with _Waiting():
+            return self.view.fit(outcome, predictors, covariates, log=log)
+
+    def preset(self, name: str) -> bool:
+        """Show one of the study's tables in the wide view: "Table 1", "Table 2" or "Age ≤ 50"."""
+        self.open_view()
+        with _Waiting():
+            return self.view.preset(name)
+
+    def ask_export(self) -> None:
+        """Let the reader choose a folder for the tables."""
+        folder = QFileDialog.getExistingDirectory(self, "Export the tables into a folder")
+        if folder:
+            self.export(Path(folder))
+
+    def export(self, folder: Path) -> bool:
+        """Write what ``thaliron regress`` writes into a folder."""
+        if self.cohort is None:
+            show_error("There is no cohort to export tables of; load one, or add this case.")
+            return False
+        try:
+            with _Waiting():
+                self._wait_for_statistics()
+                from thaliron_napari.report.regression import write_regression
+
+                written = write_regression(self.cohort.table, folder)
+        except (ThalIronError, OSError) as error:
+            show_error(f"Not exported: {error}")
+            return False
+        show_info(f"{len(written)} files written to {folder}, report.html among them")
+        return True
+
+    def open_view(self) -> None:
+        """Open the wide view, also where it was closed."""
+        view = self.view
+        dock = view.parent()
+        if not isinstance(dock, QDockWidget):
+            dock = self.reading.viewer.window.add_dock_widget(view, name="Regression", area="bottom")
+        dock.show()
+        dock.raise_()
+        view.show()
+        # The wide view takes height from the steps; what is in use must stay in sight.
+        QTimer.singleShot(0, self._into_sight)
+
+    def enter(self) -> None:
+        """Put the tools down, get the statistics ready, open the wide view where there is a cohort."""
+        self.reading.choose_tool("look")
+        if not self._imports.is_alive() and self._imports.ident is None:
+            self._imports.start()
+        if self.cohort is not None:
+            self.open_view()
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        """Give the canvas its place back when another step opens."""
+        dock = self._view.parent() if self._view is not None else None
+        if not event.spontaneous() and isinstance(dock, QDockWidget) and not dock.isFloating():
+            dock.hide()
+        super().hideEvent(event)
+
+    def refresh(self) -> None:
+        """Say what the cohort is."""
+        if self.cohort is None:
+            self.count.setText("No cohort yet: load one, or begin one with this case.")
+            self.note.setVisible(False)
+            return
+        cases = len(self.cohort.table)
+        where = f" · {self.cohort.path.name}" if self.cohort.path else ""
+        unsaved = "" if self.cohort.saved else " · ⚠ not saved"
+        self.count.setText(f"<b>{cases} case{'s' * (cases != 1)}</b>{where}{unsaved}")
+        self.note.setText(f"⚠ {self.cohort.note}")
+        self.note.setVisible(bool(self.cohort.note))
+
+    def done(self) -> bool:
+        """Whether a model was fitted to a cohort that is saved."""
+        fitted = self._view is not None and self._view.results is not None and bool(self._view.results.lines)
+        return fitted and self.cohort is not None and self.cohort.saved
+
+    def next(self) -> str:
+        """What is missing."""
+        if self.cohort is None:
+            return "load a cohort, or add this case to one"
+        return "" if self.cohort.saved else "save the cohort"
+
+    def _change(self, make: Callable[[], Cohort], *, another: bool = False) -> bool:
+        """Take another cohort in hand, or tell why not."""
+        try:
+            with _Waiting():
+                self._wait_for_statistics()
+                made = make()
+                from thaliron_napari.cohort import synthetic_note
+
+                made = replace(made, note=synthetic_note(made.table) or "")
+        except (ThalIronError, OSError) as error:
+            show_error(str(error))
+            return False
+        self._remember()
+        self.cohort = made
+        self._show(another=another)
+        self.open_view()
+        return True
+
+    def _on_edit(self, table: Any) -> None:
+        assert self.cohort is not None
+        self._remember()
+        self.cohort = replace(self.cohort, table=table, saved=False)
+        self._show()
+
+    def _remember(self) -> None:
+        if self.cohort is not None:
+            self._before = [*self._before[-_KEPT + 1 :], self.cohort]
+
+    def _show(self, *, another: bool = False) -> None:
+        if self._view is not None and self.cohort is not None:
+            with _Waiting():
+                self._view.show_table(self.cohort.table, self.cohort.note, another=another)
+        self.refresh()
+
+    def _dictionary(self) -> dict[str, dict[str, Any]]:
+        from thaliron_napari.cohort import synthetic_dictionary
+        from thaliron_napari.measurement.dictionary import dictionary_of
+        from thaliron_napari.statistics.study import LABELS
+
+        assert self.cohort is not None
+        names = [str(name) for name in self.cohort.table.columns]
+        known = {name: {"Description": LABELS[name]} for name in names if name in LABELS}
+        known |= dictionary_of(names)
+        if self.cohort.note:
+            known |= {name: entry for name, entry in synthetic_dictionary().items() if name in names}
+            known["id"] = {"Description": self.cohort.note}
+        return {name: known[name] for name in names if name in known}
+
+    def _into_sight(self) -> None:
+        area = self.parentWidget()
+        while area is not None and not isinstance(area, QScrollArea):
+            area = area.parentWidget()
+        if area is not None and self.isVisible():
+            area.ensureWidgetVisible(self, 0, 40)
+
+    def _wait_for_statistics(self) -> None:
+        # Two threads that import one package at a time can see it half made, so the import under way ends first.
+        if self._imports.is_alive():
+            self._imports.join()
+
+
+class _Waiting:
+    """The busy cursor, for as long as something takes."""
+
+    def __enter__(self) -> None:
+        QApplication.setOverrideCursor(Qt.CursorShape.BusyCursor)
+
+    def __exit__(self, *_error: object) -> None:
+        QApplication.restoreOverrideCursor()
+
+
+def _import_statistics() -> None:
+    """Import what takes seconds to import, so that the first fit does not wait for it."""
+    for name in ("pandas", "matplotlib.figure"):
+        importlib.import_module(name)

@@ -1,0 +1,123 @@
+"""What the steps have in common, and small pieces of forms."""
+
+from collections.abc import Callable
+from typing import ClassVar
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QHBoxLayout,
+    QHeaderView,
+    QLabel,
+    QPushButton,
+    QTableWidget,
+    QTableWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from thaliron_napari.viewer.reading import Reading, ToolName
+from thaliron_napari.viewer.tools import TOOLS
+
+
+class Step(QWidget):
+    """One step of the reading.
+
+    Parameters
+    ----------
+    reading : Reading
+    """
+
+    title: ClassVar[str]
+
+    def __init__(self, reading: Reading) -> None:
+        super().__init__()
+        self.reading = reading
+        self.column = QVBoxLayout(self)
+        self.column.setContentsMargins(10, 6, 6, 10)
+        self.column.setSpacing(6)
+
+    def enter(self) -> None:
+        """Get ready: the grid and the tool of this step."""
+
+    def refresh(self) -> None:
+        """Show the numbers as they are now."""
+
+    def done(self) -> bool:
+        """Whether nothing is missing."""
+        return False
+
+    def next(self) -> str:
+        """What to do next in this step, in one line; empty when it is done."""
+        return ""
+
+    def add_row(self, *widgets: QWidget) -> None:
+        """Add widgets side by side."""
+        row = QHBoxLayout()
+        row.setSpacing(4)
+        for widget in widgets:
+            row.addWidget(widget)
+        self.column.addLayout(row)
+
+
+def button(text: str, tip: str, action: Callable[[], object]) -> QPushButton:
+    """A push button; it takes no keyboard focus, so that keys stay with the canvas."""
+    made = QPushButton(text)
+    made.setToolTip(tip)
+    made.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+    made.clicked.connect(lambda _checked=False: action())
+    return made
+
+
+def tool_button(reading: Reading, name: ToolName) -> QPushButton:
+    """A button that takes a tool in hand and shows whether it is."""
+    tool = TOOLS[name]
+    made = QPushButton(f"{tool.title}  {tool.key}")
+    made.setToolTip(f"{tool.tip} Key {tool.key}.")
+    made.setCheckable(True)
+    made.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+    made.clicked.connect(lambda _checked=False: reading.choose_tool("look" if reading.tool == name else name))
+    reading.tool_changed.connect(lambda: made.setChecked(reading.tool == name))
+    made.setChecked(reading.tool == name)
+    return made
+
+
+def text(words: str = "", *, wraps: bool = True) -> QLabel:
+    """A label."""
+    made = QLabel(words)
+    made.setWordWrap(wraps)
+    made.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    return made
+
+
+def table(columns: list[str]) -> QTableWidget:
+    """A table to read, whole rows selectable."""
+    made = QTableWidget(0, len(columns))
+    made.setHorizontalHeaderLabels(columns)
+    made.verticalHeader().setVisible(False)
+    made.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+    made.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+    made.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+    made.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+    made.horizontalHeader().setStretchLastSection(True)
+    return made
+
+
+def fill_table(widget: QTableWidget, rows: list[list[str]]) -> None:
+    """Put rows of text into a table; what is a number stands to the right."""
+    widget.blockSignals(True)
+    widget.setRowCount(len(rows))
+    for r, row in enumerate(rows):
+        for c, cell in enumerate(row):
+            item = QTableWidgetItem(cell)
+            if cell and cell.lstrip("-+").replace(".", "", 1).isdigit():
+                item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+            widget.setItem(r, c, item)
+    widget.blockSignals(False)
+
+
+def number(value: object, decimals: int = 1, unit: str = "") -> str:
+    """A number for the eye; nothing where there is none."""
+    if not isinstance(value, int | float) or value != value:
+        return "–"
+    return f"{value:.{decimals}f}{' ' + unit if unit else ''}"

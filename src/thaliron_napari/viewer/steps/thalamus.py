@@ -1,0 +1,115 @@
+"""Step 3: contour both thalami on key slices, fill between, nudge."""
+
+from qtpy.QtWidgets import QButtonGroup, QDoubleSpinBox, QRadioButton
+
+from thaliron_napari.case import SIDES
+from thaliron_napari.case.thalamus import clear_slice
+from thaliron_napari.errors import ThalIronError
+from thaliron_napari.measurement import measure_case
+from thaliron_napari.viewer import colours
+from thaliron_napari.viewer.reading import Reading
+from thaliron_napari.viewer.steps.step import Step, button, number, text, tool_button
+
+_COLOUR = {"left": colours.LEFT, "right": colours.RIGHT}
+
+
+class ThalamusStep(Step):
+    """Contours of the thalami."""
+
+    title = "Thalamus"
+
+    def __init__(self, reading: Reading) -> None:
+        super().__init__(reading)
+        self.sides = QButtonGroup(self)
+        radios = []
+        for side in SIDES:
+            radio = QRadioButton(f"{side} thalamus")
+            radio.setStyleSheet(f"color: {_COLOUR[side]}; font-weight: bold")
+            radio.setToolTip("The patient's side. Key T changes it.")
+            radio.clicked.connect(lambda _on=False, side=side: reading.choose_side(side))
+            self.sides.addButton(radio)
+            radios.append(radio)
+        self.radios = dict(zip(SIDES, radios, strict=True))
+        self.add_row(*radios)
+        self.add_row(*(tool_button(reading, name) for name in ("draw", "erase", "nudge")))
+        self.radius = QDoubleSpinBox()
+        self.radius.setRange(0.5, 20)
+        self.radius.setSingleStep(0.5)
+        self.radius.setDecimals(1)
+        self.radius.setSuffix(" mm")
+        self.radius.setToolTip("Radius of the nudge. Keys [ and ], or Shift+wheel.")
+        self.radius.valueChanged.connect(self._set_radius)
+        self.add_row(text("Nudge radius", wraps=False), self.radius)
+        self.add_row(
+            button(
+                "Fill between  F", "Find the margins on the slices between the contours you drew.", reading.fill_between
+            ),
+            button("Clear slice", "Remove this side's contour from the slice on show.", self.clear),
+        )
+        self.keys = text()
+        self.numbers = text()
+        self.column.addWidget(self.keys)
+        self.column.addWidget(self.numbers)
+        reading.tool_changed.connect(self._show_tool)
+        self._show_tool()
+
+    def enter(self) -> None:
+        """Show the QSM's grid and take the pen."""
+        self.reading.display.show("qsm")
+        self.reading.choose_tool("draw")
+
+    def clear(self) -> None:
+        """Remove this side's contour from the slice on show."""
+        z = self.reading.display.slice_shown()
+        side = self.reading.side
+        self.reading.make(lambda case: clear_slice(case, side, z))
+
+    def refresh(self) -> None:
+        """Show key slices and live numbers."""
+        case = self.reading.case
+        if case is None or "qsm" not in case.images:
+            self.keys.setText("There is no QSM in this case to draw on.")
+            return
+        lines = []
+        for side in SIDES:
+            slices = ", ".join(str(z + 1) for z in case.annotations.keys(side)) or "none yet"
+            lines.append(f"<span style='color:{_COLOUR[side]}'>■</span> {side}: drawn on slices {slices}")
+        self.keys.setText("<br>".join(lines))
+        try:
+            values = measure_case(case).values
+        except ThalIronError as error:
+            self.numbers.setText(str(error))
+            return
+        rows = "".join(
+            f"<tr><td style='color:{_COLOUR[side]}'>{side}&nbsp;</td>"
+            f"<td align=right>{number(values.get(f'thalamus_{side}_mean_ppb'))} ppb&nbsp;&nbsp;</td>"
+            f"<td align=right>SD {number(values.get(f'thalamus_{side}_sd_ppb'))}&nbsp;&nbsp;</td>"
+            f"<td align=right>{number(values.get(f'thalamus_{side}_ml'), 2)} ml</td></tr>"
+            for side in SIDES
+        )
+        self.numbers.setText(f"<table>{rows}</table>")
+
+    def done(self) -> bool:
+        """Whether both thalami have two contours at least."""
+        case = self.reading.case
+        return case is not None and "qsm" in case.images and all(len(case.annotations.keys(s)) > 1 for s in SIDES)
+
+    def next(self) -> str:
+        """What is missing."""
+        case = self.reading.case
+        if case is None or "qsm" not in case.images:
+            return ""
+        for side in SIDES:
+            drawn = len(case.annotations.keys(side))
+            if drawn < 2:
+                return f"draw the {('upper', 'lower')[drawn]} border of the {side} thalamus"
+        return ""
+
+    def _set_radius(self, value: float) -> None:
+        self.reading.radius_mm["nudge"] = value
+
+    def _show_tool(self) -> None:
+        self.radios[self.reading.side].setChecked(True)
+        self.radius.blockSignals(True)
+        self.radius.setValue(self.reading.radius_mm["nudge"])
+        self.radius.blockSignals(False)

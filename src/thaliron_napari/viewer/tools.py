@@ -1,0 +1,240 @@
+"""What the left button does: one generator a tool, from press to release.
+
+A tool previews while the hand moves and makes one edit when it is let go. Escape (``reading.cancelled``) drops it.
+Positions of events are (z, y, x) in mm of the viewer: index times spacing on the grid on show.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from napari.utils.notifications import show_error, show_info
+
+from thaliron_napari.annotation import drop_crumbs, lesion_in_box, nudge, polygon_mask, push_direction
+from thaliron_napari.case import SIDE_LABEL, SIDES, CsfCircle
+from thaliron_napari.case import lesions as lesion_edits
+from thaliron_napari.case.csf import place_circle, side_of
+from thaliron_napari.case.thalamus import set_contour
+from thaliron_napari.errors import ThalIronError
+from thaliron_napari.viewer.display import GridName
+from thaliron_napari.viewer.reading import Reading, ToolName
+
+Drag = Iterator[None]
+
+
+@dataclass(frozen=True)
+class Tool:
+    """A tool of the reading.
+
+    Parameters
+    ----------
+    name : str
+    title : str
+        What the button says.
+    key : str
+    tip : str
+        How to use it, in one sentence.
+    grid : {"qsm", "flair"}
+        On which grid it draws.
+    drag : callable
+        Generator (reading, event), run from press to release.
+    """
+
+    name: ToolName
+    title: str
+    key: str
+    tip: str
+    grid: GridName
+    drag: Callable[[Reading, Any], Drag]
+
+
+def _draw(reading: Reading, event: Any) -> Drag:
+    yield from _outline(reading, event, take_away=False)
+
+
+def _erase(reading: Reading, event: Any) -> Drag:
+    yield from _outline(reading, event, take_away=True)
+
+
+def _outline(reading: Reading, event: Any, *, take_away: bool) -> Drag:
+    """A closed line: the contour of this slice, or what is taken from it; with Shift, added to it."""
+    case, z = reading.case, reading.display.slice_shown()
+    if case is None:
+        return
+    adds = "Shift" in event.modifiers
+    spacing = reading.display.grid.spacing
+    path = [_in_plane(event)]
+    yield
+    while event.type == "mouse_move":
+        point = _in_plane(event)
+        if np.hypot(*np.subtract(point, path[-1])) > 0.2:
+            path.append(point)
+            reading.pen.line(path, closed=True)
+        yield
+    path.append(_in_plane(event))
+    reading.pen.clear()
+    labels = case.annotations.label_map("thalami")[z]
+    now = labels == SIDE_LABEL[reading.side]
+    try:
+        area = polygon_mask(path, labels.shape, spacing[1:])
+    except ThalIronError:
+        return  # a click, no line
+    if not area.any():
+        return
+    if take_away:
+        new, words = now & ~area, "erase"
+    else:
+        new, words = (now | area, "add to") if adds else (area, "draw")
+    side = reading.side
+    reading.make(lambda c: set_contour(c, side, z, new, words))
+
+
+def _nudge(reading: Reading, event: Any) -> Drag:
+    """Push the edge of the contour with a disc: outward from inside, inward from outside."""
+    case, z, side = reading.case, reading.display.slice_shown(), reading.side
+    if case is None:
+        return
+    labels = case.annotations.label_map("thalami")[z]
+    before = labels == SIDE_LABEL[side]
+    if not before.any():
+        show_info(f"There is no {side} thalamus on this slice to nudge; draw it, or fill between two contours.")
+        return
+    others = (labels != 0) & ~before
+    spacing = reading.display.grid.spacing
+    radius = reading.radius_mm["nudge"]
+    at = _in_plane(event)
+    push = push_direction(before, at, spacing[1:])
+    mask = nudge(before, at, at, radius, spacing[1:], keep_out=others, push=push)
+    while True:
+        reading.display.preview_slice(z, mask, SIDE_LABEL[side])
+        reading.pen.circle(at, radius)
+        yield
+        # The release has a position of its own, which fast hands reach without a last move.
+        here = _in_plane(event)
+        mask = nudge(mask, at, here, radius, spacing[1:], keep_out=others, push=push)
+        at = here
+        if event.type != "mouse_move":
+            break
+    reading.pen.clear()
+    if push == "in":
+        mask = drop_crumbs(before, mask, radius, spacing[1:])
+    reading.display.drop_preview("thalami")
+    reading.make(lambda c: set_contour(c, side, z, mask, "nudge"))
+
+
+def _csf(reading: Reading, event: Any) -> Drag:
+    """Put a circle down in the CSF of an atrium, or drag the one that is there."""
+    case, z = reading.case, reading.display.slice_shown()
+    if case is None:
+        return
+    spacing = reading.display.grid.spacing
+    start = np.array(_in_plane(event))
+    side = side_of(case, start[1] / spacing[2])
+    radius, grip = reading.radius_mm["csf"], np.zeros(2)
+    for name in SIDES:
+        circle = case.annotations.csf(name)
+        if circle is None or round(circle.centre[0]) != z:
+            continue
+        centre = np.array(circle.centre[1:]) * spacing[1:]
+        if np.hypot(*(start - centre)) <= circle.radius_mm:
+            side, radius, grip = name, circle.radius_mm, centre - start
+    at = start + grip
+    while True:
+        reading.pen.circle(at, radius)
+        yield
+        at = np.array(_in_plane(event)) + grip
+        if event.type != "mouse_move":
+            break
+    reading.pen.clear()
+    circle = CsfCircle((float(z), float(at[0] / spacing[1]), float(at[1] / spacing[2])), radius)
+    reading.make(lambda c: place_circle(c, side, circle))
+
+
+def _seed(reading: Reading, event: Any) -> Drag:
+    """Grow a lesion from a click; drag up for more of it, down for less. A click on a lesion selects it."""
+    case = reading.case
+    if case is None:
+        return
+    flair = case.volume("flair")
+    z, y, x = (round(float(v)) for v in np.array(event.position[-3:]) / flair.spacing)
+    if not all(0 <= i < n for i, n in zip((z, y, x), flair.grid.shape, strict=True)):
+        return
+    labels = case.annotations.label_map("lesions")
+    if labels[z, y, x]:
+        reading.display.select_lesion(int(labels[z, y, x]))
+        reading.tool_changed.emit()
+        return
+    reading.accept_proposed()
+    start, sensitivity = event.position[-2], 0.5
+    height = 40 / reading.viewer.scene.camera.zoom  # 40 pixels of hand from half to all
+    try:
+        while True:
+            box, mask = lesion_in_box(
+                flair.data,
+                (z, y, x),
+                flair.spacing,
+                tissue=case.normal_tissue,
+                sensitivity=sensitivity,
+                within=labels == 0,
+            )
+            reading.display.drop_preview("lesions")
+            reading.display.preview_box("lesions", box, mask, 2)
+            yield
+            if event.type != "mouse_move":
+                break
+            sensitivity = float(np.clip(0.5 + (start - event.position[-2]) / height / 2, 0, 1))
+    except ThalIronError as error:
+        reading.display.drop_preview("lesions")
+        show_error(str(error))
+        return
+    reading.display.drop_preview("lesions")
+    if reading.make(lambda c: lesion_edits.grow(c, (z, y, x), sensitivity=sensitivity)):
+        reading.display.select_lesion(max(lesion.number for lesion in case.annotations.lesions()))
+        reading.tool_changed.emit()
+
+
+def _in_plane(event: Any) -> tuple[float, float]:
+    """Position (y, x) of an event in mm."""
+    y, x = event.position[-2:]
+    return float(y), float(x)
+
+
+TOOLS: dict[ToolName, Tool] = {
+    tool.name: tool
+    for tool in (
+        Tool(
+            "draw",
+            "Draw",
+            "D",
+            "Draw round the thalamus: the closed line is its contour on this slice; Shift adds to the contour.",
+            "qsm",
+            _draw,
+        ),
+        Tool("erase", "Erase", "E", "Draw round what is to leave the contour on this slice.", "qsm", _erase),
+        Tool(
+            "nudge",
+            "Nudge",
+            "N",
+            "Press inside the contour and push its edge out, or outside and push it in.",
+            "qsm",
+            _nudge,
+        ),
+        Tool(
+            "csf",
+            "CSF circle",
+            "C",
+            "Click into the atrium of each lateral ventricle; drag a circle to move it.",
+            "qsm",
+            _csf,
+        ),
+        Tool(
+            "seed",
+            "Lesion",
+            "S",
+            "Click a lesion and it grows; drag up for more of it, down for less. The next click accepts it.",
+            "flair",
+            _seed,
+        ),
+    )
+}

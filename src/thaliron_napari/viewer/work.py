@@ -1,0 +1,59 @@
+"""Long work beside the window: in a worker thread, with progress, and with its errors told to the reader."""
+
+from collections.abc import Callable
+from concurrent.futures import CancelledError
+from typing import Any
+
+from napari.qt.threading import FunctionWorker, GeneratorWorker, create_worker
+from napari.utils.notifications import show_error
+from qtpy.QtCore import QObject, Signal
+
+from thaliron_napari.errors import ThalIronError
+
+
+class _Progress(QObject):
+    share = Signal(float)
+
+
+def run_in_background(
+    work: Callable[[Callable[[float], None]], Any],
+    *,
+    finished: Callable[[Any], None],
+    progress: Callable[[float], None] = lambda _share: None,
+    ended: Callable[[], None] = lambda: None,
+) -> FunctionWorker | GeneratorWorker:
+    """Run `work` in a thread and hand its result to `finished` in the window's.
+
+    Parameters
+    ----------
+    work : callable
+        Is given a function to tell the share that is done (0 to 1).
+    finished : callable
+        Gets the result; not called when the work fails.
+    progress : callable
+        Gets the share, in the window's thread.
+    ended : callable
+        Called in any case, last.
+    """
+    relay = _Progress()
+    relay.share.connect(progress)
+
+    def guarded() -> Any:
+        try:
+            return work(relay.share.emit)
+        except ThalIronError as error:
+            return error
+        except CancelledError as error:
+            return error
+
+    def returned(result: Any) -> None:
+        if isinstance(result, ThalIronError):
+            show_error(str(result))
+        elif not isinstance(result, CancelledError):
+            finished(result)
+
+    worker = create_worker(guarded, _start_thread=False)
+    worker.returned.connect(returned)
+    worker.finished.connect(ended)
+    worker.start()
+    return worker
