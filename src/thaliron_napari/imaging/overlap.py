@@ -21,8 +21,8 @@ def check_overlap(images: Mapping[str, Volume]) -> None:
     GridError
         When an image shares less than a twentieth of its box, or of the first's, with the first.
     """
-    (first, at), *others = images.items()
-    for name, volume in others:
+    for name, volume in images.items():
+        first, at = next(iter(images.items()))
         if max(at.grid.overlap(volume.grid), volume.grid.overlap(at.grid)) < _LEAST_SHARE:
             raise GridError(
                 f"The {name} and the {first} do not overlap in space; choose images of one patient and session, or "

@@ -68,7 +68,7 @@ def _header_measure(text: str, name: str) -> float | None:
 
 def _rows(text: str, path: Path) -> list[list[str]]:
     rows = [line.split() for line in text.splitlines() if line.strip() and not line.startswith("#")]
-    if any(len(row) < 5 or not re.fullmatch(r"[0-9.]+", row[3]) for row in rows):
+    if len({len(row) for row in rows}) > 1 or any(len(row) < 5 or not re.fullmatch(r"[0-9.]+", row[3]) for row in rows):
         raise MeasurementError(f"{path} is cut off or damaged; run FreeSurfer's last stage again.")
     return rows
 
