@@ -171,7 +171,7 @@ def test_what_cannot_be_written_leaves_the_old_file(tmp_path: Path, monkeypatch:
     def full(*_args: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("thaliron_napari.cohort.files.os.fsync", full)
+    monkeypatch.setattr("os.fsync", full)
     with pytest.raises(TableError, match="cannot be written: No space left"):
         write_table(pd.DataFrame({"id": ["new"]}), path)
     assert [p.name for p in tmp_path.iterdir()] == ["cohort.csv"]

@@ -118,6 +118,14 @@ def test_missing_columns_are_named_and_the_rest_is_computed() -> None:
     assert second.rows[1].after == expected["age"]
 
 
+def test_nothing_to_adjust_for_leaves_the_adjusted_side_empty() -> None:
+    first, second = study_tables(synthetic_cohort()[["id", "chi_ppb", "thickness_mm", "enhancing"]])
+    assert coefficients(first.rows)["thickness_mm", "chi_ppb"] == (True, False)
+    assert coefficients(second.rows)["chi_ppb", "enhancing"] == (True, False)
+    assert first.adjustment == second.adjustment == ()
+    assert "no covariate to adjust for" in first.notes
+
+
 def test_no_susceptibility_leaves_nothing_and_says_so() -> None:
     for table in study_tables(synthetic_cohort().drop(columns="chi_ppb")):
         assert all(row.before is None and row.after is None for row in table.rows)

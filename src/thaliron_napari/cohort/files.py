@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import codecs
-import os
 from pathlib import Path
 
 from thaliron_napari.errors import TableError
+from thaliron_napari.imaging.files import replace_file
 
 
 def read_text(path: Path) -> str:
@@ -50,16 +50,7 @@ def write_text(path: Path, text: str) -> None:
     TableError
         Where the folder or file cannot be written. A file that was there is then as it was.
     """
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with beside.open("w", encoding="utf-8", newline="") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            beside.replace(path)
-        finally:
-            beside.unlink(missing_ok=True)
+        replace_file(path, lambda beside: beside.write_text(text, encoding="utf-8", newline=""))
     except OSError as error:
         raise TableError(f"{path} cannot be written: {error.strerror or error}") from None

@@ -6,18 +6,13 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from thaliron_napari.cohort.synthetic import synthetic_note
+from thaliron_napari.cohort.files import write_text
 from thaliron_napari.cohort.table import write_table
 from thaliron_napari.errors import TableError
-from thaliron_napari.report.cohort import (
-    adjusted_fits,
-    associations_figure,
-    diagnostics_figure,
-    names_of,
-    write_cohort_report,
-)
-from thaliron_napari.statistics.diagnostics import diagnose
-from thaliron_napari.statistics.study import StudyTable, age_subgroup, describe, study_tables
+from thaliron_napari.imaging.files import replace_file
+from thaliron_napari.report.analysis import CohortAnalysis, analyse_cohort
+from thaliron_napari.report.cohort import cohort_page
+from thaliron_napari.statistics.study import StudyTable
 from thaliron_napari.statistics.text import format_descriptions, format_fit, format_tables
 
 if TYPE_CHECKING:
@@ -47,30 +42,27 @@ def write_regression(table: pd.DataFrame, out: str | Path) -> list[Path]:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise TableError(f"{out} cannot be made: {error.strerror or error}") from None
-    first, second = study_tables(table)
-    young = age_subgroup(table)
-    fits = adjusted_fits(first, second)
+    made = analyse_cohort(table)
     written: list[Path] = []
-    for name, part in (("table1", first), ("table2", second), ("age50", young)):
+    for name, part in (("table1", made.first), ("table2", made.second), ("age50", made.young)):
         written += write_table(study_frame(part), out / f"{name}.csv")
-    written += write_table(_descriptives(table), out / "descriptives.csv")
-    note = synthetic_note(table)
+    written += write_table(_descriptives(made), out / "descriptives.csv")
     text = [
-        format_tables(first, second, young, notes=[note] if note else []),
-        format_descriptions(describe(table)),
-        *[format_fit(fit) for fit in fits],
+        format_tables(made.first, made.second, made.young, notes=[made.synthetic] if made.synthetic else []),
+        format_descriptions(made.described),
+        *[format_fit(model.fit) for model in made.models],
     ]
-    written.append(_write_text(out / "tables.txt", "\n".join(text)))
-    rows = [row for row in first.rows if row.before is not None]
-    if rows:
-        written.append(_write_png(associations_figure(rows), out / "associations.png"))
-    if fits:
-        written += write_table(diagnostics_frame(table, first, second), out / "diagnostics.csv")
-    for fit in fits:
-        figure = diagnostics_figure(fit, diagnose(fit), names_of(table, fit))
-        plain = re.sub(r"\W+", "_", fit.outcome).strip("_")
-        written.append(_write_png(figure, out / f"diagnostics_{plain}.png"))
-    written.append(write_cohort_report(table, out / "report.html"))
+    write_text(out / "tables.txt", "\n".join(text))
+    written.append(out / "tables.txt")
+    if made.associations is not None:
+        written.append(_write_png(made.associations, out / "associations.png"))
+    if made.models:
+        written += write_table(diagnostics_frame(made), out / "diagnostics.csv")
+    for model in made.models:
+        plain = re.sub(r"\W+", "_", model.fit.outcome).strip("_")
+        written.append(_write_png(model.figure, out / f"diagnostics_{plain}.png"))
+    write_text(out / "report.html", cohort_page(made))
+    written.append(out / "report.html")
     return written
 
 
@@ -97,18 +89,18 @@ def study_frame(table: StudyTable) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def diagnostics_frame(table: pd.DataFrame, first: StudyTable, second: StudyTable) -> pd.DataFrame:
+def diagnostics_frame(made: CohortAnalysis) -> pd.DataFrame:
     """Fitted value, residuals, leverage and Cook's distance of every case in every adjusted model."""
     import pandas as pd
 
     parts = []
-    for fit in adjusted_fits(first, second):
-        d = diagnose(fit)
+    for model in made.models:
+        d = model.diagnostics
         parts.append(
             pd.DataFrame(
                 {
-                    "model": fit.formula,
-                    "id": names_of(table, fit),
+                    "model": model.fit.formula,
+                    "id": list(model.names),
                     "fitted": d.fitted,
                     "residual": d.residuals,
                     "standardized_residual": d.standardized,
@@ -120,23 +112,16 @@ def diagnostics_frame(table: pd.DataFrame, first: StudyTable, second: StudyTable
     return pd.concat(parts, ignore_index=True)
 
 
-def _descriptives(table: pd.DataFrame) -> pd.DataFrame:
+def _descriptives(made: CohortAnalysis) -> pd.DataFrame:
     import pandas as pd
 
     names = ("column", "label", "n", "n_missing", "mean", "sd", "low", "high", "count", "percent")
-    return pd.DataFrame([{name: getattr(d, name) for name in names} for d in describe(table)], columns=list(names))
-
-
-def _write_text(path: Path, text: str) -> Path:
-    from thaliron_napari.cohort.files import write_text
-
-    write_text(path, text)
-    return path
+    return pd.DataFrame([{name: getattr(d, name) for name in names} for d in made.described], columns=list(names))
 
 
 def _write_png(figure: Figure, path: Path) -> Path:
     try:
-        figure.savefig(path, dpi=150)
+        replace_file(path, lambda beside: figure.savefig(beside, format="png", dpi=150))
     except OSError as error:
         raise TableError(f"{path} cannot be written: {error.strerror or error}") from None
     return path

@@ -109,11 +109,14 @@ def draw_diagnostics(axes: Sequence[Axes], d: Diagnostics, names: Sequence[str] 
 
 
 def _prepare(ax: Axes, x_label: str, y_label: str, title: str | None = None) -> Palette:
+    from matplotlib.ticker import MaxNLocator
+
     colours = palette(ax)
     ax.tick_params(colors=colours.ink, which="both", labelsize="small")
     for side, spine in ax.spines.items():
         spine.set_color(colours.faint)
         spine.set_visible(side in ("left", "bottom"))
+    ax.xaxis.set_major_locator(MaxNLocator(5))  # few enough for the six digits of a volume in mm³
     ax.set_xlabel(x_label, color=colours.ink)
     ax.set_ylabel(y_label, color=colours.ink)
     if title:

@@ -224,11 +224,12 @@ def describe(table: pd.DataFrame) -> tuple[Description, ...]:
 def _on_susceptibility(table: pd.DataFrame, outcomes: Sequence[str], title: str, notes: Sequence[str]) -> StudyTable:
     """Each outcome ~ susceptibility, alone and with the covariates."""
     covariates, left_out = _usable(table, COVARIATES)
-    problems = [*notes, *left_out]
+    problems = [*notes, *left_out] if covariates else [*notes, *left_out, "no covariate to adjust for"]
     rows: list[StudyRow] = []
     for outcome in outcomes:
         before = _try_fit(table, outcome, [SUSCEPTIBILITY], (), problems)
-        after = _try_fit(table, outcome, [SUSCEPTIBILITY], covariates, problems) if before else None
+        adjust = before is not None and bool(covariates)
+        after = _try_fit(table, outcome, [SUSCEPTIBILITY], covariates, problems) if adjust else None
         rows.extend(_rows(LABELS[outcome], outcome, SUSCEPTIBILITY, before, after))
     return StudyTable(title, tuple(rows), covariates, _unique(problems))
 
@@ -238,12 +239,12 @@ def _of_susceptibility(table: pd.DataFrame, notes: Sequence[str]) -> StudyTable:
     title = "Table 2. Relative susceptibility of the thalami on baseline characteristics"
     usable, left_out = _usable(table, CHARACTERISTICS)
     problems = [*notes, *left_out]
-    together = _try_fit(table, SUSCEPTIBILITY, usable, (), problems) if usable else None
+    together = _try_fit(table, SUSCEPTIBILITY, usable, (), problems) if len(usable) > 1 else None
     rows: list[StudyRow] = []
     for name in CHARACTERISTICS:
         alone = _try_fit(table, SUSCEPTIBILITY, [name], (), problems) if name in usable else None
         rows.extend(_rows(LABELS[name], SUSCEPTIBILITY, name, alone, together if name in usable else None))
-    return StudyTable(title, tuple(rows), usable, _unique(problems))
+    return StudyTable(title, tuple(rows), usable if together else (), _unique(problems))
 
 
 def _rows(label: str, outcome: str, predictor: str, before: Fit | None, after: Fit | None) -> list[StudyRow]:

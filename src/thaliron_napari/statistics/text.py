@@ -48,6 +48,12 @@ def format_p(p: float) -> str:
     return text.lstrip("0")
 
 
+def p_in_words(p: float) -> str:
+    """P with its sign, to stand after the letter: ``= .037``, ``< .001``."""
+    text = format_p(p)
+    return f"{text[0]} {text[1:]}" if text[0] in "<>" else f"= {text}"
+
+
 def coefficient_cells(coefficient: Coefficient | None, digits: tuple[int, int]) -> tuple[str, str, str, str]:
     """Coefficient, 95% CI, P (marked with * below .05) and n as text; dashes where there is none."""
     if coefficient is None:
@@ -103,7 +109,7 @@ def description_cells(descriptions: Sequence[Description]) -> list[tuple[str, st
             cells.append((d.label, str(d.n), f"{d.count} ({d.percent:.0f}%)", ""))
         elif d.mean is not None and d.low is not None and d.high is not None:
             sd = f" ± {d.sd:.{d.decimals}f}" if d.sd is not None else ""
-            low, high = (format_number(value, max(d.decimals, value % 1 != 0)) for value in (d.low, d.high))
+            low, high = (format_number(value, max(d.decimals, int(value % 1 != 0))) for value in (d.low, d.high))
             cells.append((d.label, str(d.n), f"{d.mean:.{d.decimals}f}{sd}", f"{low} to {high}"))
     return cells
 
