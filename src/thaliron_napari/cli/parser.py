@@ -1,6 +1,7 @@
 """The verbs of the command, their arguments, and the words that explain them."""
 
 import argparse
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
@@ -111,7 +112,9 @@ def _add_case_options(add: Callable[..., argparse.Action]) -> None:
 
 def _point(text: str) -> tuple[float, float, float]:
     try:
-        x, y, z = (float(part) for part in text.replace("(", "").replace(")", "").split(","))
+        x, y, z = (float(part) for part in text.split(","))
+        if all(math.isfinite(v) for v in (x, y, z)):
+            return x, y, z
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a point; write x,y,z in mm, such as -12.5,30,41") from None
-    return x, y, z
+        pass
+    raise argparse.ArgumentTypeError(f"{text!r} is not a point; write x,y,z in mm, such as -12.5,30,41")
