@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import nibabel as nib
@@ -34,20 +35,23 @@ def write_patient(patient: Patient, folder: Path, subject: str = "phantom") -> d
     Returns
     -------
     dict
-        Path of each image by its name in ``patient.images``, and of the truth: "thalami", "veins", "csf_atria", "lesions",
-        "tissue", "chi", "truth".
+        Path of each image by its name in ``patient.images``, and of the truth: "thalami", "veins", "csf_atria",
+        "lesions", "tissue", "chi", "truth".
 
     Notes
     -----
-    Files are stored left to right as LAS (x to Left, y to Anterior, z to Superior), the way most converters from DICOM do.
-    The susceptibility map is in ppm, as scanners give it, and its sidecar says so; the images are 16-bit with a scale.
+    Files are stored left to right as LAS (x to Left, y to Anterior, z to Superior), the way most converters from
+    DICOM do. The susceptibility map is in ppm, as scanners give it, and its sidecar says so; the images are 16-bit
+    with a scale.
     """
     name = f"sub-{subject}"
     anat = folder / name / "anat"
     truth_anat = folder / "derivatives" / "truth" / name / "anat"
     for new in (anat, truth_anat):
         new.mkdir(parents=True, exist_ok=True)
-    _write_json(folder / "dataset_description.json", {"Name": "Phantom patient", "BIDSVersion": "1.10.0", "DatasetType": "raw"})
+    _write_json(
+        folder / "dataset_description.json", {"Name": "Phantom patient", "BIDSVersion": "1.10.0", "DatasetType": "raw"}
+    )
     _write_json(
         truth_anat.parents[1] / "dataset_description.json",
         {
@@ -77,7 +81,10 @@ def write_patient(patient: Patient, folder: Path, subject: str = "phantom") -> d
         _save(paths[key], labels, affine)
     paths["chi"] = truth_anat / f"{name}_desc-true_Chimap.nii.gz"
     _write_image(paths["chi"], truth.chi_ppb / np.float32(1000), qsm)
-    _write_json(truth_anat / f"{name}_desc-true_Chimap.json", {"Units": "ppm", "Description": "True susceptibility relative to CSF"})
+    _write_json(
+        truth_anat / f"{name}_desc-true_Chimap.json",
+        {"Units": "ppm", "Description": "True susceptibility relative to CSF"},
+    )
     paths["truth"] = truth_anat / "truth.json"
     _write_json(
         paths["truth"],
@@ -86,10 +93,7 @@ def write_patient(patient: Patient, folder: Path, subject: str = "phantom") -> d
             "volumes_ml": truth.volumes_ml,
             "atria_mm": truth.atria_mm,
             "qsm_to_flair": truth.qsm_to_flair.tolist(),
-            "lesions": [
-                {"number": i.number, "centre": i.centre, "volume_ml": i.volume_ml, "kind": i.kind, "enhancing": i.enhancing}
-                for i in truth.lesions_info
-            ],
+            "lesions": [asdict(lesion) for lesion in truth.lesions_info],
             "tissue_names": truth.tissue_names,
         },
     )  # fmt: skip

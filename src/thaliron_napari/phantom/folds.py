@@ -1,17 +1,20 @@
 """The folded surface of the brain, as smooth fields on a 2 mm grid.
 
-The hull of a hemisphere is an analytic solid. On it a labyrinth of sulci grows by local activation and wider inhibition (the
-mechanism of Turing patterns), kept on the surface by the closest point method: after every step each voxel takes the value of
-the hull's nearest point, so the pattern is the same all along a normal and the sulci cut in at right angles to the surface.
-What is kept are fields without kinks (depth under the hull, signed distance to the middle of the nearest sulcus, how deep
-sulci reach), which trilinear interpolation brings to any grid; the kinks of a thin sulcus are made there, at full sharpness.
+The hull of a hemisphere is an analytic solid. On it a labyrinth of sulci grows by local activation and wider
+inhibition (the mechanism of Turing patterns), kept on the surface by the closest point method: after every step each
+voxel takes the value of the hull's nearest point, so the pattern is the same all along a normal and the sulci cut in
+at right angles to the surface. What is kept are fields without kinks (depth under the hull, signed distance to the
+middle of the nearest sulcus, how deep sulci reach), which trilinear interpolation brings to any grid; the kinks of a
+thin sulcus are made there, at full sharpness.
 
 References
 ----------
 Turing AM. The chemical basis of morphogenesis. Phil Trans R Soc B 1952;237:37.
-Ruuth SJ, Merriman B. A simple embedding method for solving partial differential equations on surfaces. J Comput Phys 2008;227:1943.
+Ruuth SJ, Merriman B. A simple embedding method for solving partial differential equations on surfaces. J Comput Phys
+2008;227:1943.
 """
 
+import dataclasses
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -21,14 +24,15 @@ from scipy import ndimage
 
 from .interpolation import interpolated
 from .shapes import FloatArray, Points, difference, ellipsoid, rotated, tube, union
+from .ventricles import lateral_ventricle
 
 STEP_MM = 2.0
-SHAPE = (81, 97, 81)
+SHAPE = (84, 102, 85)
 # (z, y, x) index to canonical RAS mm: z up, y backwards, x to the left.
-AFFINE = np.array([[0, 0, -STEP_MM, 80], [0, -STEP_MM, 0, 80], [STEP_MM, 0, 0, -74], [0, 0, 0, 1]], float)
-_MIDLINE = 40
+AFFINE = np.array([[0, 0, -STEP_MM, 84], [0, -STEP_MM, 0, 84], [STEP_MM, 0, 0, -76], [0, 0, 0, 1]], float)
+_MIDLINE = 42
 _MARGIN = 4  # nodes kept beyond the midline when one hemisphere is made
-_FOLD_MM = 25.0  # wavelength of the pattern; a sulcus lies at every half
+_FOLD_MM = 21.0  # wavelength of the pattern; a sulcus lies at every half
 
 
 @dataclass(frozen=True)
@@ -43,8 +47,14 @@ class Fields:
         Signed distance to the middle sheet of the nearest sulcus.
     reach
         How deep under the hull sulci go here.
-    cerebellum, brainstem, skull
-        Signed distances to their surfaces; that of the skull is its inner table.
+    cerebellum, brainstem, skull, head
+        Signed distances to their surfaces; that of the skull is its inner table, that of the head the skin.
+    ventricle
+        Signed distance to the walls of the lateral ventricles.
+    across
+        Its zero sheets cross the sulci where veins run down them; signed distance, roughly.
+    texture
+        Slow unevenness of white matter, of mean 0 and SD 1 (no unit).
     points
         Shape (3, z, y, x): canonical point (x, y, z) of the anatomy at each node.
     """
@@ -55,6 +65,10 @@ class Fields:
     cerebellum: FloatArray
     brainstem: FloatArray
     skull: FloatArray
+    head: FloatArray
+    ventricle: FloatArray
+    across: FloatArray
+    texture: FloatArray
     points: FloatArray
 
 
@@ -75,8 +89,15 @@ def make_fields(rng: np.random.Generator) -> tuple[Fields, FloatArray]:
     nodes = _nodes()
     cerebellum, brainstem = cerebellum_hull(nodes), brainstem_hull(nodes)
     whole = np.minimum(hull, np.minimum(cerebellum, brainstem))
-    skull = ndimage.gaussian_filter(whole, 2.0) - np.float32(2.2)
-    return Fields(hull, sulcus, reach, cerebellum, brainstem, skull, np.stack(nodes)), _warp(seeds[2])
+    skull = ndimage.gaussian_filter(whole, 2.0) - np.float32(1.8)
+    skin = np.minimum(skull, ndimage.gaussian_filter(np.minimum(whole, _face(nodes)), 3.0)) - np.float32(8.5)
+    texture = ndimage.gaussian_filter(seeds[2].standard_normal(SHAPE, np.float32), 2.0)
+    texture /= texture.std()
+    x, y, z = nodes
+    ventricle = lateral_ventricle((np.abs(x), y, z))
+    across = np.sin(0.31 * x + 1) + np.sin(0.27 * y + 0.09 * z) + np.sin(0.29 * z - 0.08 * x + 2)
+    fields = (hull, sulcus, reach, cerebellum, brainstem, skull, skin, ventricle, across / np.float32(0.42), texture)
+    return Fields(*fields, np.stack(nodes)), _warp(seeds[2])
 
 
 def posed(fields: Fields, warp: FloatArray, to_head: NDArray[np.float64]) -> Fields:
@@ -92,10 +113,10 @@ def posed(fields: Fields, warp: FloatArray, to_head: NDArray[np.float64]) -> Fie
     warped = np.stack([_at(w, place) for w in warp])
     points = _affine_nodes(to_head @ AFFINE) + warped
     place += np.stack([warped[2], -warped[1], -warped[0]]) / np.float32(STEP_MM)
-    names = ("hull", "sulcus", "reach", "cerebellum", "brainstem", "skull")
+    names = [field.name for field in dataclasses.fields(fields) if field.name != "points"]
     with ThreadPoolExecutor(2) as pool:
-        moved = list(pool.map(lambda name: _at(getattr(fields, name), place), names))
-    return Fields(*moved, points)
+        moved = dict(zip(names, pool.map(lambda name: _at(getattr(fields, name), place), names), strict=True))
+    return Fields(**moved, points=points)
 
 
 def on_grid(field: FloatArray, affine: NDArray[np.float64], shape: tuple[int, int, int]) -> FloatArray:
@@ -121,12 +142,12 @@ def _nodes() -> Points:
 
 
 def _join(right: FloatArray, left: FloatArray) -> FloatArray:
-    """Put two half heads, both with x outwards to the front of the last axis, side by side; they meet on the midline."""
+    """Put two half heads, both from the side to the midline, next to each other."""
     return np.concatenate([right[..., : _MIDLINE + 1], left[..., :_MIDLINE][..., ::-1]], axis=-1)
 
 
 def _hemisphere(rng: np.random.Generator) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Hull, sulci and their reach of one hemisphere, as if it were the right one, on the nodes from its side past the midline."""
+    """Hull, sulci and their reach of a hemisphere written as the right one, from the side to just past the midline."""
     points = tuple(np.ascontiguousarray(p[..., : _MIDLINE + 1 + _MARGIN]) for p in _nodes())
     solid = hemisphere_hull((points[0], points[1], points[2])) < 0
     half = STEP_MM / 2
@@ -153,9 +174,13 @@ def _hemisphere(rng: np.random.Generator) -> tuple[FloatArray, FloatArray, Float
 
     uneven = ndimage.gaussian_filter(rng.standard_normal(coarse_surface.shape[1:], np.float32), 1.6)
     uneven = ndimage.map_coordinates(uneven / uneven.std(), surface / 2, order=1, mode="nearest")
-    reach = np.clip(13 + 4.5 * uneven, 4, 22)
+    reach = np.clip(15.5 + 5 * uneven, 5, 24)
+    # Sulci bend more the deeper they go.
+    bend = ndimage.gaussian_filter(rng.standard_normal(coarse_surface.shape[1:], np.float32), 1.2)
+    bend = interpolated(bend / bend.std(), [np.arange(n) / 2 for n in hull.shape])
+    sulcus += np.float32(1.6) * bend * np.clip(-hull / 8, 0, 1.5)
     # No sulcus comes near the deep nuclei and the ventricles.
-    core = ellipsoid(rotated((points[0], points[1], points[2]), (18, -18, 8)), (27, 62, 26), 2.5)
+    core = ellipsoid(rotated((points[0], points[1], points[2]), (18, -18, 8)), (26, 58, 23), 2.5)
     return hull, sulcus, np.minimum(reach, core - 5 - hull).astype(np.float32)
 
 
@@ -173,7 +198,7 @@ def _warp(rng: np.random.Generator) -> FloatArray:
 def hemisphere_hull(points: Points) -> FloatArray:
     """Unfolded surface of the right hemisphere (x > 0)."""
     x, y, z = points
-    narrowing = 1 - 0.00009 * np.clip(y + 22, 0, None) ** 1.65 - 0.0000 * y
+    narrowing = 1 - 0.00009 * np.clip(y + 22, 0, None) ** 1.65
     main = ellipsoid((x / narrowing, y + 17, np.where(z > 6, z - 6, (z - 6) * np.float32(70 / 30))), (65, 86, 70), 2.35)
     temporal = tube(points, [(39, 10, -25), (46, -8, -23), (49, -32, -13), (44, -58, -5)], [14, 17.5, 17.5, 16], 5)
     hull = union(main, temporal, 7)
@@ -181,6 +206,12 @@ def hemisphere_hull(points: Points) -> FloatArray:
     hull = difference(hull, ellipsoid(rotated(points, (0, 6, -20)), (17, 14, 12)), 4)  # chiasmatic cistern
     hull = difference(hull, cerebellum_hull(points) - 3, 4)
     return np.maximum(hull, 1 - x)
+
+
+def _face(points: Points) -> FloatArray:
+    """What fills the head under the skull's base."""
+    face = ellipsoid(rotated(points, (0, 14, -42)), (52, 50, 46), 2.6)
+    return union(face, ellipsoid(rotated(points, (0, -52, -62)), (50, 42, 46), 2.6), 20)
 
 
 def cerebellum_hull(points: Points) -> FloatArray:
@@ -201,4 +232,3 @@ def brainstem_hull(points: Points) -> FloatArray:
     medulla = tube(points, [(0, -33, -42), (0, -40, -56), (0, -48, -80)], [9, 7.5, 6])
     arms = tube(aside, [(10, -30, -32), (24, -48, -36)], [7.5, 7], 2)
     return union(union(union(union(midbrain, peduncle, 4), pons, 4), medulla, 6), arms, 6)
-

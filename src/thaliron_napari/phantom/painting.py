@@ -1,9 +1,9 @@
 """Paint the anatomy on an image's own grid, with smooth partial volume.
 
-Each tissue covers part of a voxel: the share follows from the signed distance to its surface over the width of a voxel, and
-thick slices are painted as several thin ones and averaged. A tissue painted over others takes its share from all of them, so
-the shares always add up to one, and any number of values (signals, susceptibilities, shares of one tissue) come along as
-channels.
+Each tissue covers part of a voxel: the share follows from the signed distance to its surface over the width of a
+voxel, and thick slices are painted as several thin ones and averaged. A tissue painted over others takes its share
+from all of them, so the shares always add up to one, and any number of values (signals, susceptibilities, shares of
+one tissue) come along as channels.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,12 +14,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import folds
-from .anatomy import Box, Structure, structures
+from .anatomy import structures
+from .contrasts import TISSUES
 from .interpolation import interpolated
 from .lesions import Lesion
 from .shapes import FloatArray, Points, difference
+from .structure import Box, Structure
 
+Slices = tuple[slice, slice, slice]
+EVERYWHERE: Slices = (slice(None), slice(None), slice(None))
 _CORTEX_MM = 2.7
+_SULCAL_VEIN_MM = 0.55
 _SULCUS_MM = 0.5  # half the width of a closed sulcus
 
 
@@ -38,13 +43,6 @@ class Painted:
     channels: FloatArray
     tissue: NDArray[np.uint8]
     lesion: NDArray[np.int32]
-
-
-TISSUES = (
-    "outside", "scalp", "bone", "marrow", "csf", "grey matter", "white matter", "brain stem", "cerebellar grey",
-    "cerebellar white", "thalamus left", "thalamus right", "caudate", "putamen", "pallidum", "claustrum", "red nucleus",
-    "substantia nigra", "choroid plexus", "vein", "lesion",
-)  # fmt: skip
 
 
 def paint(
@@ -69,9 +67,7 @@ def paint(
     thin_slices
         How many slices are painted for one of the image.
     """
-    out = Painted(
-        np.empty((len(channels), *shape), np.float32), np.empty(shape, np.uint8), np.zeros(shape, np.int32)
-    )
+    out = Painted(np.empty((len(channels), *shape), np.float32), np.empty(shape, np.uint8), np.zeros(shape, np.int32))
     step = max(2, int(4e6 / (shape[1] * shape[2] * thin_slices * (4 + len(channels)) / 4)))
     pieces = [slice(start, min(start + step, shape[0])) for start in range(0, shape[0], step)]
     everything = structures()
@@ -118,16 +114,16 @@ class _Slab:
             for c, axis in zip(self.canonical, (2, 1, 0), strict=True)
         ]  # fmt: skip
 
-    def sample(self, field: FloatArray) -> FloatArray:
-        """Bring a field to this slab."""
-        return interpolated(field, self.places)
+    def sample(self, field: FloatArray, where: Slices = EVERYWHERE) -> FloatArray:
+        """Bring a field to this slab or a part of it."""
+        return interpolated(field, [at[part] for at, part in zip(self.places, where, strict=True)])
 
-    def points(self, where: tuple[slice, ...]) -> Points:
+    def points(self, where: Slices) -> Points:
         """Canonical points (x, y, z) in mm of a part of this slab."""
         x, y, z = self.canonical
         return x[where], y[where], z[where]
 
-    def part(self, box: Box) -> tuple[slice, ...] | None:
+    def part(self, box: Box) -> Slices | None:
         """The part of this slab that may hold points of a box given in canonical mm, or None."""
         where = []
         for (low, high), first, last in zip(self.extent, *box, strict=True):
@@ -139,9 +135,10 @@ class _Slab:
 
     def share(self, distance: FloatArray) -> FloatArray:
         """Share of each voxel that is inside a surface."""
-        return np.clip(np.float32(0.5) - distance / self.width, 0, 1)
+        share: FloatArray = np.clip(np.float32(0.5) - distance / self.width, 0, 1)
+        return share
 
-    def put(self, tissue: str, share: FloatArray, where: tuple[slice, ...] = (slice(None),) * 3) -> None:
+    def put(self, tissue: str, share: FloatArray, where: Slices = EVERYWHERE) -> None:
         """Paint a tissue over what is there."""
         for channel, table in enumerate(self.tables):
             value = np.float32(table.get(tissue, 0.0))
@@ -151,7 +148,7 @@ class _Slab:
                 self.begun[channel] = True
         self.tissue[where][share > 0.5] = TISSUES.index(tissue)
 
-    def tint(self, name: str, share: FloatArray, where: tuple[slice, ...]) -> None:
+    def tint(self, name: str, share: FloatArray, where: Slices = EVERYWHERE) -> None:
         """Add to what is there."""
         for values, table in zip(self.values, self.tables, strict=True):
             if name in table:
@@ -173,9 +170,13 @@ class _Slab:
     def skull(self) -> None:
         """Scalp, skull and the CSF that fills it."""
         depth = self.sample(self.head.fields.skull)
-        self.put("scalp", self.share(depth - 9.5))
-        self.put("bone", self.share(depth - 5.5))
-        self.put("marrow", self.share(np.abs(depth - 3.2) - np.float32(0.9)))
+        skin = self.sample(self.head.fields.head)
+        self.put("scalp", self.share(skin))
+        muscle = self.share(skin + 4)
+        self.put("muscle", muscle)
+        self.tint("fat in muscle", muscle * np.abs(self.sample(self.head.fields.texture)))
+        self.put("bone", self.share(depth - 5.0))
+        self.put("marrow", self.share(np.abs(depth - 2.9) - np.float32(0.8)))
         self.put("csf", self.share(depth))
 
     def hindbrain(self) -> None:
@@ -184,29 +185,29 @@ class _Slab:
         if where is None:
             return
         p = self.points(where)
-        hull = self.sample(self.head.fields.cerebellum)[where]
-        # Folia stand like fans round the cerebellum's root.
-        angle = np.arctan2(p[2] + 30 + 0.004 * p[0] ** 2, -(p[1] + 42) + 0.003 * p[0] ** 2)
-        ring = 1 + np.float32(0.15) * np.sin(5 * angle + 0.05 * p[0])
-        away = np.hypot(p[2] + 30, p[1] + 42)
-        sheet = np.abs(np.sin(angle * 17 + 0.02 * p[0])) * away / 17
-        furrow = np.hypot(sheet, np.maximum(-hull - 8 * ring, 0)) - np.float32(0.3)
+        hull = self.sample(self.head.fields.cerebellum, where)
+        # Folia stand like fans round the cerebellum's root; white matter runs out between them.
+        angle = np.arctan2(p[2] + 31 + 0.011 * p[0] ** 2, -(p[1] + 40) + 0.006 * p[0] ** 2)
+        away = np.hypot(p[2] + 31 + 0.011 * p[0] ** 2, -(p[1] + 40) + 0.006 * p[0] ** 2)
+        uneven = np.sin(7 * angle) + np.sin(4.3 * angle + 0.08 * p[0] + 1)
+        sheet = np.abs(np.sin(19 * angle + 0.8 * np.sin(0.11 * p[0]) + 0.5 * np.sin(0.2 * away))) * away / 19
+        furrow = np.hypot(sheet, np.maximum(-hull - 10 - 2.5 * uneven, 0)) - np.float32(0.25)
         surface = difference(hull, furrow, 0.8)
         self.put("cerebellar grey", self.share(surface), where)
-        core = np.maximum(surface + np.float32(1.5), hull + 4 - 2.5 * ring)
-        self.put("cerebellar white", self.share(core), where)
-        self.put("brain stem", self.share(self.sample(self.head.fields.brainstem)[where]), where)
+        self.put("cerebellar white", self.share(surface + np.float32(1.6)), where)
+        self.put("brain stem", self.share(self.sample(self.head.fields.brainstem, where)), where)
 
     def forebrain(self) -> FloatArray:
-        """Cortex and white matter of the hemispheres, and the lesions in it; the share of each voxel under the hull is returned."""
+        """Cortex, white matter and lesions of the hemispheres; returns each voxel's share under their hull."""
         fields = self.head.fields
         hull, sulcus = self.sample(fields.hull), self.sample(fields.sulcus)
-        deeper = np.maximum(-hull - self.sample(fields.reach), 0)
+        deeper = np.maximum(-hull - self.sample(fields.reach), 0) ** 2
         opening = np.float32(_SULCUS_MM) + np.float32(0.6) * np.exp(np.minimum(hull, 0) / np.float32(3))
-        surface = difference(hull, np.hypot(sulcus, deeper) - opening, 3.0)
+        surface = difference(hull, np.sqrt(sulcus**2 + deeper) - opening, 3.0)
         self.put("grey matter", self.share(surface))
         white = self.share(surface + np.float32(_CORTEX_MM))
         self.put("white matter", white)
+        self.tint("texture", white * self.sample(fields.texture))
         for number, lesion in enumerate(self.head.lesions, 1):
             where = self.part(lesion.box)
             if where is not None:
@@ -215,6 +216,9 @@ class _Slab:
                 if lesion.enhancing:
                     self.tint("enhancement", share, where)
                 self.lesion[where][share > 0] = number
+        # Veins run down the sulci, as lines where another family of sheets crosses them.
+        line = np.sqrt(sulcus**2 + self.sample(fields.across) ** 2 + deeper) - np.float32(_SULCAL_VEIN_MM)
+        self.put("vein", self.share(line + np.maximum(hull + np.float32(0.5), 0)))
         return self.share(hull)
 
     def structure(self, structure: Structure, side: int, hemispheres: FloatArray) -> None:
@@ -226,14 +230,14 @@ class _Slab:
             return
         x, y, z = self.points(where)
         points = (x * np.float32(side), y, z)
-        share = self.share(structure.distance(points) - np.float32(structure.left_larger_mm if side == -1 else 0))
-        if structure.tissue.endswith(" within"):
+        if isinstance(structure.distance, str):
+            distance = self.sample(getattr(self.head.fields, structure.distance), where)
+        else:
+            distance = structure.distance(points)
+        distance = distance - np.float32(structure.outwards_mm + (structure.left_larger_mm if side == -1 else 0))
+        share = self.share(distance)
+        if structure.in_hemispheres:
             share = np.minimum(share, hemispheres[where])
-        tissue = {"grey within": "grey matter", "csf within": "csf", "grey": "grey matter", "white": "white matter"}.get(
-            structure.tissue, structure.tissue
-        )
-        if side == -1:
-            tissue = tissue.replace("right", "left")
-        self.put(tissue, share, where)
-        if structure.tint is not None:
-            self.tint("pulvinar", share * structure.tint(points), where)
+        self.put(structure.tissue if side == 1 else structure.tissue.replace("right", "left"), share, where)
+        if structure.pulvinar is not None:
+            self.tint("pulvinar", share * structure.pulvinar(points), where)

@@ -1,5 +1,7 @@
 """A patient made in code: images as five scans would give them, and the truth beside them."""
 
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Literal
 
@@ -8,13 +10,13 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from . import contrasts
-from .anatomy import ATRIUM_CENTRE
 from .folds import AFFINE as FIELD_AFFINE
 from .folds import make_fields, on_grid, posed
 from .lesions import place_lesions
-from .painting import TISSUES, Head, Painted, paint
+from .painting import Head, Painted, paint
 from .shapes import FloatArray, Triple
 from .susceptibility import measured_map
+from .ventricles import ATRIUM_CENTRE
 
 Size = Literal["small", "full"]
 Matrix = NDArray[np.float64]
@@ -126,7 +128,7 @@ def make_patient(size: Size = "full", seed: int = 7) -> Patient:
     Parameters
     ----------
     size
-        "full": the study's voxels (QSM 0.5 x 0.5 x 2 mm, FLAIR 0.6 x 0.6 x 1.2 mm); "small": the same head in coarse voxels.
+        "full": the study's voxels (QSM 0.5 x 0.5 x 2 mm, FLAIR 0.6 x 0.6 x 1.2 mm); "small": the same head, coarse.
     seed
         Another seed gives another patient: other folds, shapes, lesions, position and noise.
 
@@ -142,26 +144,29 @@ def make_patient(size: Size = "full", seed: int = 7) -> Patient:
     lesions_in_head = place_lesions(fields, lesion_rng)
 
     # The head lies a little askew in the scanner, and moved between the QSM and the other scans.
-    to_head = np.linalg.inv(_rigid(pose_rng.uniform(-2.5, 2.5, 3), pose_rng.uniform(-2, 2, 3)))
+    to_head = np.asarray(np.linalg.inv(_rigid(pose_rng.uniform(-2.5, 2.5, 3), pose_rng.uniform(-2, 2, 3))), float)
     qsm_to_flair = _rigid(_signed(pose_rng, 0.8, 2.0), _signed(pose_rng, 0.8, 2.5))
     at_qsm = Head(posed(fields, warp, to_head), lesions_in_head)
     at_flair = Head(posed(fields, warp, to_head @ np.linalg.inv(qsm_to_flair)), lesions_in_head)
 
     grids = {name: (shape, _affine(shape, spacing)) for name, (shape, spacing) in _GRIDS[size].items()}
-    qsm, magnitude, truth = _qsm_scan(at_qsm, *grids["qsm"], noise[:2])
     shape, affine = grids["flair"]
-    flair = paint(at_flair, affine, shape, [contrasts.FLAIR, {"lesion": 1.0}], 2 if size == "full" else 1)
-    lesions, info = _lesion_truth(at_flair, flair, affine)
+    flair = paint(at_flair, affine, shape, [contrasts.FLAIR, {"lesion": 1.0}])
+    lesions = _lesion_truth(at_flair, flair, affine)
     shape, t1_affine = grids["t1"]
     t1 = paint(at_flair, t1_affine, shape, [contrasts.T1, contrasts.T1CE])
+    qsm, magnitude, truth = _qsm_scan(at_qsm, *grids["qsm"], noise[:2], lesions, qsm_to_flair)
+    signals = (flair.channels[0], t1.channels[0], t1.channels[1])
+    with ThreadPoolExecutor(2) as pool:
+        scans = list(pool.map(contrasts.as_scanned, signals, noise[2:], (10, 14, 14), (0.12, 0.15, 0.15)))
     images = {
         "qsm": Image(qsm, grids["qsm"][1], "ppb"),
         "magnitude": Image(magnitude, grids["qsm"][1], "arbitrary"),
-        "flair": Image(contrasts.as_scanned(flair.channels[0], noise[2], 10, 0.12), affine, "arbitrary"),
-        "t1": Image(contrasts.as_scanned(t1.channels[0], noise[3], 14, 0.15), t1_affine, "arbitrary"),
-        "t1ce": Image(contrasts.as_scanned(t1.channels[1], noise[4], 14, 0.15), t1_affine, "arbitrary"),
+        "flair": Image(scans[0], affine, "arbitrary"),
+        "t1": Image(scans[1], t1_affine, "arbitrary"),
+        "t1ce": Image(scans[2], t1_affine, "arbitrary"),
     }
-    return Patient(images, Truth(lesions=lesions, lesions_info=info, qsm_to_flair=qsm_to_flair, **truth))
+    return Patient(images, truth)
 
 
 def _rigid(degrees: NDArray[np.float64], shift_mm: NDArray[np.float64]) -> Matrix:
@@ -195,12 +200,13 @@ def _qsm_scan(
     head: Head,
     shape: tuple[int, int, int],
     affine: Matrix,
-    rngs: list[np.random.Generator],
-) -> tuple[FloatArray, FloatArray, dict[str, object]]:
-    tables = [
-        contrasts.SUSCEPTIBILITY_PPB, contrasts.MAGNITUDE, {"thalamus left": 1.0}, {"thalamus right": 1.0}, {"vein": 1.0},
-        {"csf": 1.0},
-    ]  # fmt: skip
+    rngs: Sequence[np.random.Generator],
+    lesions: tuple[NDArray[np.int32], tuple[LesionInfo, ...]],
+    qsm_to_flair: Matrix,
+) -> tuple[FloatArray, FloatArray, Truth]:
+    """Susceptibility map and magnitude as scanned, and the truth (that of the lesions is passed through)."""
+    shares = [{tissue: 1.0} for tissue in ("thalamus left", "thalamus right", "vein", "csf")]
+    tables = [contrasts.SUSCEPTIBILITY_PPB, contrasts.MAGNITUDE, *shares]
     painted = paint(head, affine, shape, tables, 3)
     chi, signal, left, right, vein, csf = painted.channels
     veins = vein >= 0.3
@@ -209,24 +215,34 @@ def _qsm_scan(
     within = thalami > 0
     share = left + right
     # All that is not thalamus in these voxels is known: the thalamus's own value follows from the mean over the voxels.
-    chi += share * np.float32((contrasts.THALAMUS_PPB - chi[within].mean(dtype=float)) / share[within].mean(dtype=float))
+    chi += share * np.float32(
+        (contrasts.THALAMUS_PPB - chi[within].mean(dtype=float)) / share[within].mean(dtype=float)
+    )
     spacing = np.sqrt((affine[:3, :3] ** 2).sum(0))
     brain = on_grid(head.fields.skull, affine, shape) < -2  # what a reconstruction keeps, the outermost rim lost
     magnitude = contrasts.as_scanned(signal, rngs[0], 12, 0.1)
-    qsm = measured_map(chi, signal, brain, painted.tissue, spacing, rngs[1])
+    qsm = measured_map(
+        chi, signal, brain, painted.tissue, spacing, rngs[1], noise_ppb=3.0 * np.sqrt(0.5 / np.prod(spacing))
+    )
     atria, centres = _atria(head, csf, affine)
     voxel_ml = float(np.prod(spacing)) / 1000
-    truth: dict[str, object] = {
-        "thalami": thalami,
-        "veins": veins,
-        "csf_atria": atria,
-        "atria_mm": centres,
-        "chi_ppb": chi,
-        "relative_ppb": float(chi[within].mean(dtype=float)),
-        "volumes_ml": {"left": float(left.sum(dtype=float)) * voxel_ml, "right": float(right.sum(dtype=float)) * voxel_ml},
-        "tissue": painted.tissue,
-        "tissue_names": TISSUES,
-    }
+    truth = Truth(
+        thalami=thalami,
+        veins=veins,
+        csf_atria=atria,
+        atria_mm=centres,
+        lesions=lesions[0],
+        lesions_info=lesions[1],
+        qsm_to_flair=qsm_to_flair,
+        chi_ppb=chi,
+        relative_ppb=float(chi[within].mean(dtype=float)),
+        volumes_ml={
+            "left": float(left.sum(dtype=float)) * voxel_ml,
+            "right": float(right.sum(dtype=float)) * voxel_ml,
+        },
+        tissue=painted.tissue,
+        tissue_names=contrasts.TISSUES,
+    )
     return qsm, magnitude, truth
 
 
@@ -241,7 +257,9 @@ def _atria(head: Head, csf: FloatArray, affine: Matrix) -> tuple[NDArray[np.bool
         middle = np.linalg.inv(affine) @ FIELD_AFFINE @ [*node, 1]
         first = np.maximum(np.floor(middle[:3] - 12 / spacing).astype(int), 0)
         where = tuple(slice(a, b) for a, b in zip(first, np.ceil(middle[:3] + 12 / spacing).astype(int), strict=True))
-        offset = (np.stack(np.meshgrid(*(np.arange(s.start, s.stop) for s in where), indexing="ij"), -1) - middle[:3]) * spacing
+        offset = (
+            np.stack(np.meshgrid(*(np.arange(s.start, s.stop) for s in where), indexing="ij"), -1) - middle[:3]
+        ) * spacing
         wholly = (csf[where] > 0.999) & ((offset**2).sum(-1) < 100)
         largest, _ = ndimage.label(wholly)
         wholly = largest == np.bincount(largest[wholly]).argmax()

@@ -1,7 +1,7 @@
 """Signed distances to simple shapes, in mm: negative inside, positive outside.
 
-Every function takes points as three float32 arrays ``(x, y, z)`` of one shape. Distances are exact near the surface, which
-is where partial volume is made of them, and grow steadily away from it.
+Every function takes points as three float32 arrays ``(x, y, z)`` of one shape. Distances are exact near the surface,
+which is where partial volume is made of them, and grow steadily away from it.
 """
 
 from collections.abc import Sequence
@@ -45,18 +45,25 @@ def _turn(degrees: float) -> tuple[np.float32, np.float32]:
 def ellipsoid(points: Points, semi_axes: Triple, power: float = 2.0) -> FloatArray:
     """Signed distance to a (super)ellipsoid at the origin, to first order.
 
-    ``power`` 2 is an ellipsoid, 3 has fuller shoulders. The value is the implicit function over the length of its gradient.
+    ``power`` 2 is an ellipsoid, 3 has fuller shoulders. The value is the implicit function over the length of its
+    gradient.
     """
     p = np.float32(power)
     scaled = [np.abs(q) / np.float32(r) for q, r in zip(points, semi_axes, strict=True)]
     if power == 2.0:
         level = np.sqrt(scaled[0] ** 2 + scaled[1] ** 2 + scaled[2] ** 2)
         slope = np.sqrt(sum((s / np.float32(r)) ** 2 for s, r in zip(scaled, semi_axes, strict=True)))
-        return level * (level - 1) / np.maximum(slope, np.float32(1e-6))
+        return np.asarray(level * (level - 1) / np.maximum(slope, np.float32(1e-6)))
     level = (scaled[0] ** p + scaled[1] ** p + scaled[2] ** p) ** (1 / p)
     level = np.maximum(level, np.float32(1e-3))
     slope = np.sqrt(sum(((s / level) ** (p - 1) / np.float32(r)) ** 2 for s, r in zip(scaled, semi_axes, strict=True)))
-    return (level - 1) / np.maximum(slope, np.float32(1e-6))
+    # Towards the middle the gradient fades and the first order fails, but no point is deeper than the least axis.
+    return np.maximum((level - 1) / np.maximum(slope, np.float32(1e-6)), np.float32(-min(semi_axes)))
+
+
+def disc(u: FloatArray, v: FloatArray, semi_u: float, semi_v: float) -> FloatArray:
+    """Signed distance to an ellipse in a plane, from all along its normal."""
+    return ellipsoid((np.zeros_like(u), u, v), (max(semi_u, semi_v), semi_u, semi_v))
 
 
 def tube(points: Points, path: Sequence[Triple], radii: Sequence[float] | float, blend: float = 0.0) -> FloatArray:
@@ -72,9 +79,7 @@ def tube(points: Points, path: Sequence[Triple], radii: Sequence[float] | float,
         Reach in mm over which neighbouring pieces run into each other smoothly.
     """
     sizes = [radii] * len(path) if isinstance(radii, float | int) else list(radii)
-    pieces = (
-        _piece(points, a, b, r, s) for a, b, r, s in zip(path[:-1], path[1:], sizes[:-1], sizes[1:], strict=True)
-    )
+    pieces = (_piece(points, a, b, r, s) for a, b, r, s in zip(path[:-1], path[1:], sizes[:-1], sizes[1:], strict=True))
     if blend:
         return reduce(lambda d, e: union(d, e, blend), pieces)
     return reduce(np.minimum, pieces)
@@ -87,14 +92,14 @@ def _piece(points: Points, start: Triple, stop: Triple, radius: float, end_radiu
     share /= max(float(along @ along), 1e-6)
     np.clip(share, 0, 1, out=share)
     square = sum(((p - share * a) ** 2 for p, a in zip(from_start, along, strict=True)), np.float32(0))
-    return np.sqrt(square) - (np.float32(radius) + share * np.float32(end_radius - radius))
+    return np.asarray(np.sqrt(square) - (np.float32(radius) + share * np.float32(end_radius - radius)))
 
 
 def union(a: FloatArray, b: FloatArray, blend: float) -> FloatArray:
     """Smooth union: where two surfaces meet the seam is rounded over `blend` mm (quadratic smooth minimum)."""
     k = np.float32(blend)
     h = np.maximum(k - np.abs(a - b), 0) / k
-    return np.minimum(a, b) - h * h * (k / 4)
+    return np.asarray(np.minimum(a, b) - h * h * (k / 4))
 
 
 def difference(a: FloatArray, b: FloatArray, blend: float) -> FloatArray:
@@ -125,3 +130,8 @@ def smooth_path(path: Sequence[Triple], step_mm: float = 2.0) -> list[Triple]:
             q = b + 0.5 * t * (c - a + t * (2 * a - 5 * b + 4 * c - d + t * (3 * (b - c) + d - a)))
             out.append((float(q[0]), float(q[1]), float(q[2])))
     return [*out, path[-1]]
+
+
+def tapered(path: Sequence[Triple], first: float, last: float) -> list[float]:
+    """Radii for the corners of a path, going evenly from the first to the last."""
+    return [float(r) for r in np.linspace(first, last, len(path))]

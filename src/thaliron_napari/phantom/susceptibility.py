@@ -4,10 +4,10 @@ References
 ----------
 Marques JP, Bowtell R. Application of a Fourier-based method for rapid calculation of field inhomogeneity due to spatial
 variation of magnetic susceptibility. Concepts Magn Reson B 2005;25:65 (the dipole in k-space).
-Shmueli K et al. Magnetic susceptibility mapping of brain tissue in vivo using MRI phase data. Magn Reson Med 2009;62:1510
-(division with a threshold near the cone where the dipole vanishes).
-Tang J et al. Improving susceptibility mapping using a threshold-based k-space/image domain iterative reconstruction
-approach. Magn Reson Med 2013;69:1396 (filling that cone from what is known of the structures).
+Shmueli K et al. Magnetic susceptibility mapping of brain tissue in vivo using MRI phase data. Magn Reson Med
+2009;62:1510 (division with a threshold near the cone where the dipole vanishes). Tang J et al. Improving
+susceptibility mapping using a threshold-based k-space/image domain iterative reconstruction approach. Magn Reson Med
+2013;69:1396 (filling that cone from what is known of the structures).
 """
 
 import numpy as np
@@ -20,7 +20,7 @@ _WORKERS = 2
 
 
 def dipole(shape: tuple[int, int, int], spacing: NDArray[np.float64]) -> FloatArray:
-    """Field of a unit dipole in the half k-space of a real transform, B0 along z: 1/3 - kz^2 / k^2, and 0 at the origin."""
+    """Field of a unit dipole in half of k-space, B0 along z: 1/3 - kz^2 / k^2, and 0 at the origin."""
     kz = fft.fftfreq(shape[0], spacing[0])[:, None, None].astype(np.float32) ** 2
     ky = fft.fftfreq(shape[1], spacing[1])[None, :, None].astype(np.float32) ** 2
     kx = fft.rfftfreq(shape[2], spacing[2])[None, None, :].astype(np.float32) ** 2
@@ -28,7 +28,7 @@ def dipole(shape: tuple[int, int, int], spacing: NDArray[np.float64]) -> FloatAr
     square[0, 0, 0] = 1
     kernel = np.float32(1 / 3) - kz / square
     kernel[0, 0, 0] = 0
-    return kernel.astype(np.float32)
+    return np.asarray(kernel, np.float32)
 
 
 def measured_map(
@@ -38,14 +38,15 @@ def measured_map(
     tissue: NDArray[np.uint8],
     spacing: NDArray[np.float64],
     rng: np.random.Generator,
-    noise_ppb: float = 3.0,
-    threshold: float = 0.16,
+    noise_ppb: float,
+    threshold: float = 0.13,
 ) -> FloatArray:
     """Susceptibility as it comes out of field mapping and inversion, in ppb, 0 outside the brain.
 
-    The field of the true susceptibility gets noise in inverse proportion to the magnitude and is divided by the dipole; in
-    the cone where that is below `threshold` the data say little, and the values come from the map's own means over the
-    tissues. Veins bloom because they fill voxels in part and because the inversion loses some of their fine detail.
+    The field of the true susceptibility gets noise in inverse proportion to the magnitude and is divided by the
+    dipole; in the cone where that is below `threshold` the data say little, and the values come from the map's own
+    means over the tissues. Veins bloom because they fill voxels in part and because the inversion loses some of their
+    fine detail.
 
     Parameters
     ----------
@@ -93,4 +94,4 @@ def _taper(shape: tuple[int, int, int]) -> FloatArray:
     ky = np.abs(fft.fftfreq(shape[1]))[None, :, None]
     kx = np.abs(fft.rfftfreq(shape[2]))[None, None, :]
     window = (0.5 + 0.5 * np.cos(2 * np.pi * ky)) * (0.5 + 0.5 * np.cos(2 * np.pi * kx))
-    return np.sqrt(window).astype(np.float32)
+    return np.asarray(np.sqrt(window), np.float32)
