@@ -16,7 +16,7 @@ from thaliron_napari.imaging.volume import Volume
 
 # Voxel size of the copies on which is searched, and how many points are compared on each.
 _COARSE = ((8.0, 10_000), (4.0, 30_000))
-_FINE = (2.0, 150_000)
+_FINE = (1.5, 150_000)
 _MOST_STEPS = 40
 _SMOOTHING = 0.5  # of a copy's voxel: takes off the kinks that interpolation leaves in the metric
 _ROBUST_PERCENT = (0.5, 99.5)
@@ -87,7 +87,7 @@ def register_rigid(
     Notes
     -----
     Maximises mutual information by Fisher's scoring (see :class:`MutualInformation`) on copies averaged to some 8, 4
-    and 2 mm. A rigid motion is an average over the whole head, so that full resolution takes many times as long and
+    and 1.5 mm. A rigid motion is an average over the whole head, so that full resolution takes many times as long and
     gains nothing. On the finest copies the rims of skull-stripped or masked images do not count: where a mask ends
     differs from image to image, and would pull. The same input gives the same result, bit for bit.
     """
