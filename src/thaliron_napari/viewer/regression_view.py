@@ -157,7 +157,7 @@ class RegressionView(QWidget):
         part, column = _column()
         column.addWidget(self.cohort, 1)
         row = QHBoxLayout()
-        row.addWidget(button("Undo change", "Take back the last change of this cohort. Ctrl+Z in its table.", self.undo_wanted.emit))
+        row.addWidget(button("Undo change", "Take back the last change. Ctrl+Z in the table.", self.undo_wanted.emit))
         row.addWidget(button("Remove case", "Take the case of the chosen row out of this cohort.", self._remove))
         row.addStretch(1)
         column.addLayout(row)
