@@ -50,7 +50,7 @@ def test_what_cannot_be_read_is_said(tmp_path: Path) -> None:
         read_freesurfer(tmp_path)
     folder = _subject(tmp_path)
     path = folder / "stats" / "aseg.stats"
-    path.write_text(ASEG[:-40])
+    path.write_text(ASEG[:-12])
     with pytest.raises(MeasurementError, match="cut off or damaged"):
         read_freesurfer(folder)
     path.write_text("nothing of use\n")
