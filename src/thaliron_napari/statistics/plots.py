@@ -96,7 +96,9 @@ def draw_leverage(ax: Axes, d: Diagnostics, names: Sequence[str] | None = None) 
             ax.plot(h, sign * r, color=colours.line, linewidth=1, linestyle=(0, (4, 3)))
         for sign, edge in ((1, high), (-1, low)):
             if abs(r[-1]) < abs(edge):
-                ax.annotate(f"{distance:g}", (h[-1], sign * r[-1]), color=colours.line, fontsize="small", va="center")
+                outward = "bottom" if (sign > 0) == (distance == 1) else "top"
+                at = (h[-1], sign * r[-1])
+                ax.annotate(f"{distance:g}", at, color=colours.line, fontsize="x-small", va=outward, ha="right")
     ax.set_ylim(low, high)
     ax.set_xlim(0, right)
     _name_extremes(ax, d.leverage, d.standardized, d.cooks_distance, names, colours)
@@ -116,7 +118,8 @@ def _prepare(ax: Axes, x_label: str, y_label: str, title: str | None = None) -> 
     for side, spine in ax.spines.items():
         spine.set_color(colours.faint)
         spine.set_visible(side in ("left", "bottom"))
-    ax.xaxis.set_major_locator(MaxNLocator(5))  # few enough for the six digits of a volume in mm³
+    ax.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))  # few enough for the six digits of a volume in mm³
+    ax.margins(*((0.12, 0.08) if title else (0.05, 0.05)))  # room for the names of cases
     ax.set_xlabel(x_label, color=colours.ink)
     ax.set_ylabel(y_label, color=colours.ink)
     if title:
@@ -140,19 +143,17 @@ def _name_extremes(
 ) -> None:
     if names is None:
         return
-    middle = (np.min(x) + np.max(x)) / 2
-    for i in np.argsort(-np.nan_to_num(size), kind="stable")[:most]:
-        if not np.isfinite(y[i]):
-            continue
-        # Names go towards the middle of the plot, where they are not cut off.
-        right = x[i] <= middle
+    extremes = [i for i in np.argsort(-np.nan_to_num(size), kind="stable")[:most] if np.isfinite(y[i])]
+    # The leftmost is named on its left, the rightmost on its right, others above: so names do not meet.
+    for place, i in enumerate(sorted(extremes, key=lambda i: x[i])):
+        side = -1 if place == 0 else 1 if place == len(extremes) - 1 else 0
         ax.annotate(
             names[i],
             (x[i], y[i]),
-            (5 if right else -5, 0),
+            (5 * side, 0 if side else 4),
             textcoords="offset points",
-            ha="left" if right else "right",
-            va="center",
+            ha={-1: "right", 0: "center", 1: "left"}[side],
+            va="center" if side else "bottom",
             fontsize="x-small",
             color=colours.ink,
             zorder=4,
