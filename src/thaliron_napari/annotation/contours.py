@@ -6,7 +6,6 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
-from scipy.interpolate import PchipInterpolator
 
 from thaliron_napari.annotation.margins import follow_margins
 from thaliron_napari.errors import AnnotationError
@@ -15,7 +14,7 @@ MARGIN_MM = 8.0  # around the keys' bounding box, in plane, so that the shape ma
 ALIGNMENT = 0.5  # share of the way that overlapping keys are moved onto a common centre before interpolating
 
 
-def polygon_mask(points_mm: ArrayLike, shape2d: Sequence[int], spacing2d: Sequence[float]) -> NDArray[np.bool_]:
+def polygon_mask(points_mm: ArrayLike, shape2d: Sequence[int], spacing2d: ArrayLike) -> NDArray[np.bool_]:
     """Fill a closed outline: the voxels whose centres lie inside it.
 
     Parameters
@@ -68,7 +67,7 @@ def polygon_mask(points_mm: ArrayLike, shape2d: Sequence[int], spacing2d: Sequen
 
 
 def fill_between_contours(
-    keys: ArrayLike, spacing: Sequence[float], images: Sequence[ArrayLike] | NDArray[np.floating] = ()
+    keys: ArrayLike, spacing: ArrayLike, images: Sequence[ArrayLike] | NDArray[np.floating] = ()
 ) -> NDArray[np.bool_]:
     """Fill the slices between drawn ones: the shape from the drawn slices, the margins from the images.
 
@@ -107,7 +106,7 @@ def fill_between_contours(
     if drawn.ndim != 3:
         raise AnnotationError(f"Key contours need an array of three axes (z, y, x), not {drawn.ndim}.")
     if step.shape != (3,) or not np.isfinite(step).all() or (step <= 0).any():
-        raise AnnotationError(f"The spacing {tuple(spacing)} must be three positive lengths in mm, (z, y, x).")
+        raise AnnotationError(f"The spacing {spacing!r} must be three positive lengths in mm, (z, y, x).")
     if isinstance(images, np.ndarray) and images.ndim == 3:
         images = (images,)
     pictures = [np.asarray(image) for image in images]
@@ -156,6 +155,8 @@ def _interpolated_distance_mm(
     drawn: NDArray[np.bool_], slices: NDArray[np.intp], spacing: NDArray[np.float64]
 ) -> NDArray[np.float32]:
     """Interpolate the keys' signed distances over the slices; on a key it is the key's own."""
+    from scipy.interpolate import PchipInterpolator  # a third of what importing this package would cost
+
     own = np.stack([signed_distance_mm(drawn[k], spacing[1:]) for k in slices])
     centre = np.array([ndimage.center_of_mass(drawn[k]) for k in slices])
     # Keys that lie beside each other instead of above must meet, or nothing would be filled in halfway.

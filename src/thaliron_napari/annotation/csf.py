@@ -3,14 +3,12 @@
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from thaliron_napari.errors import AnnotationError
 
 
-def csf_roi(
-    shape: Sequence[int], centre: Sequence[float], radius_mm: float, spacing: Sequence[float]
-) -> NDArray[np.bool_]:
+def csf_roi(shape: Sequence[int], centre: Sequence[float], radius_mm: float, spacing: ArrayLike) -> NDArray[np.bool_]:
     """Make the mask of a circle on one axial slice, such as the study's ROI in the atrium of a lateral ventricle.
 
     Parameters
@@ -43,7 +41,7 @@ def csf_roi(
     if size.shape != (3,) or (size <= 0).any():
         raise AnnotationError(f"A CSF circle needs an image of three axes; this shape is {tuple(shape)}.")
     if step.shape != (3,) or not np.isfinite(step).all() or (step <= 0).any():
-        raise AnnotationError(f"The spacing {tuple(spacing)} must be three positive lengths in mm, (z, y, x).")
+        raise AnnotationError(f"The spacing {spacing!r} must be three positive lengths in mm, (z, y, x).")
     if middle.shape != (3,) or not np.isfinite(middle).all():
         raise AnnotationError(f"The centre {tuple(centre)} of the CSF circle must be a point (z, y, x) in voxels.")
     if not (np.isfinite(radius_mm) and radius_mm > 0):

@@ -22,7 +22,7 @@ def nudge(
     start: Sequence[float],
     stop: Sequence[float],
     radius_mm: float,
-    spacing2d: Sequence[float],
+    spacing2d: ArrayLike,
     *,
     keep_out: ArrayLike | None = None,
     push: Literal["out", "in"] | None = None,
@@ -95,7 +95,7 @@ def nudge(
     return result
 
 
-def push_direction(mask2d: ArrayLike, start: Sequence[float], spacing2d: Sequence[float]) -> Literal["out", "in"]:
+def push_direction(mask2d: ArrayLike, start: Sequence[float], spacing2d: ArrayLike) -> Literal["out", "in"]:
     """Say which way a stroke pushes that is pressed at a point: "out" from inside the mask, "in" from outside.
 
     Parameters
@@ -111,7 +111,7 @@ def push_direction(mask2d: ArrayLike, start: Sequence[float], spacing2d: Sequenc
     return "out" if inside else "in"
 
 
-def drop_crumbs(before: ArrayLike, after: ArrayLike, radius_mm: float, spacing2d: Sequence[float]) -> Bool2D:
+def drop_crumbs(before: ArrayLike, after: ArrayLike, radius_mm: float, spacing2d: ArrayLike) -> Bool2D:
     """Take away the crumbs that a whole stroke inwards has cut off and left behind.
 
     A crumb is a piece of the mask that hung together with a larger piece before the stroke, is apart from it now, has
@@ -196,13 +196,13 @@ def _before_the_wall(mask: Bool2D, wall: Bool2D, window: Window, swept: Bool2D) 
     return wider, free & reached[pieces]
 
 
-def _checked(mask2d: ArrayLike, spacing2d: Sequence[float]) -> tuple[Bool2D, NDArray[np.float64]]:
+def _checked(mask2d: ArrayLike, spacing2d: ArrayLike) -> tuple[Bool2D, NDArray[np.float64]]:
     mask = np.asarray(mask2d, dtype=bool)
     spacing = np.asarray(spacing2d, dtype=float)
     if mask.ndim != 2:
         raise AnnotationError(f"The nudge works on one slice; the mask has {mask.ndim} axes instead of 2.")
     if spacing.shape != (2,) or not np.isfinite(spacing).all() or (spacing <= 0).any():
-        raise AnnotationError(f"The slice's spacing {spacing2d} must be two positive lengths in mm, (y, x).")
+        raise AnnotationError(f"The slice's spacing {spacing2d!r} must be two positive lengths in mm, (y, x).")
     return mask, spacing
 
 

@@ -184,7 +184,8 @@ def _outer_fluid(brain: Mask, tissue: Mask, cell_mm: NDArray[np.float64]) -> Mas
     fluid = ~tissue
     lake = ndimage.distance_transform_edt(fluid, sampling=cell_mm) > 2.2
     near_lake = ndimage.distance_transform_edt(~(lake & (hull_depth > 20.0)), sampling=cell_mm) <= 6.0
-    return fluid & ~(near_lake & (hull_depth > 16.0))
+    outer: Mask = fluid & ~(near_lake & (hull_depth > 16.0))
+    return outer
 
 
 def _mode(values: NDArray[np.floating]) -> tuple[float, float]:

@@ -1,6 +1,5 @@
 """Veins on a susceptibility map: bright, tubular and connected."""
 
-from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -21,7 +20,7 @@ NUCLEUS_ELONGATION = 2.2  # and at most this many times as far in the third; the
 BLUR_MM = 1.0  # of a nucleus's surface
 
 
-def find_veins(qsm_ppb: ArrayLike, spacing: Sequence[float], *, within: ArrayLike | None = None) -> NDArray[np.bool_]:
+def find_veins(qsm_ppb: ArrayLike, spacing: ArrayLike, *, within: ArrayLike | None = None) -> NDArray[np.bool_]:
     """Find the deep veins on a susceptibility map.
 
     Parameters
@@ -61,7 +60,7 @@ def find_veins(qsm_ppb: ArrayLike, spacing: Sequence[float], *, within: ArrayLik
     if qsm.ndim != 3:
         raise AnnotationError(f"Veins are found on an image of three axes (z, y, x), not {qsm.ndim}.")
     if step.shape != (3,) or not np.isfinite(step).all() or (step <= 0).any():
-        raise AnnotationError(f"The spacing {tuple(spacing)} must be three positive lengths in mm, (z, y, x).")
+        raise AnnotationError(f"The spacing {spacing!r} must be three positive lengths in mm, (z, y, x).")
     known = np.isfinite(qsm) & (qsm != 0)
     if within is not None:
         region = np.asarray(within, dtype=bool)
