@@ -1,6 +1,5 @@
 """Veins on a susceptibility map: bright, tubular and connected."""
 
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
