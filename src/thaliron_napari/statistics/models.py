@@ -137,7 +137,9 @@ def fit(
     response, columns, n_missing = _complete_rows(table, outcome, names)
     design, levels = _design(columns, references or {})
     _check_design(design, response, n_missing)
-    return _solve(response, design, (outcome, predictors, covariates), levels, n_missing)
+    factors = _factor(design.to_numpy())
+    _check_collinear(design, factors)
+    return _solve(response, design, factors, (outcome, predictors, covariates), levels, n_missing)
 
 
 def _check_names(outcome: str, predictors: Sequence[str], covariates: Sequence[str]) -> list[str]:
@@ -215,13 +217,13 @@ def _check_design(design: pd.DataFrame, response: pd.Series, n_missing: int) -> 
     outcome = response.to_numpy()
     if np.ptp(outcome) == 0:
         raise ModelError(f"the outcome {response.name!r} is {outcome[0]:g} in all {n} rows used{missing}")
-    _check_collinear([str(name) for name in design.columns], values)
 
 
-def _check_collinear(names: Sequence[str], values: np.ndarray) -> None:
-    """Name the first column that the columns before it determine, and those that do it."""
-    scaled = values / np.linalg.norm(values, axis=0)
-    left = np.abs(np.diag(np.linalg.qr(scaled, mode="r")))
+def _check_collinear(design: pd.DataFrame, factors: _Factors) -> None:
+    """Raise ModelError naming the first column that the columns before it determine, and those that do it."""
+    names = [str(name) for name in design.columns]
+    left = np.abs(np.diag(factors.r)) / np.linalg.norm(factors.r, axis=0)
+    scaled = design.to_numpy() / factors.norms
     for j in np.flatnonzero(left < _COLLINEAR).tolist():
         weights = np.linalg.lstsq(scaled[:, :j], scaled[:, j], rcond=None)[0]
         others = [name for name, w in zip(names[:j], weights, strict=True) if abs(w) > 1e-6 and name != CONSTANT]
@@ -234,6 +236,7 @@ def _check_collinear(names: Sequence[str], values: np.ndarray) -> None:
 def _solve(
     response: pd.Series,
     design: pd.DataFrame,
+    factors: _Factors,
     names: tuple[str, Sequence[str], Sequence[str]],
     levels: Mapping[str, str],
     n_missing: int,
@@ -245,7 +248,7 @@ def _solve(
     n, k = design.shape
     df = n - k
     y = response.to_numpy()
-    estimates, residuals, unscaled = least_squares(design.to_numpy(), y)
+    estimates, residuals, unscaled = least_squares(design.to_numpy(), y, factors)
     squares = float(residuals @ residuals)
     residual_sd = float(np.sqrt(squares / df))
     errors = residual_sd * unscaled
@@ -274,7 +277,24 @@ def _solve(
     )
 
 
-def least_squares(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+@dataclass(frozen=True)
+class _Factors:
+    """Design (n, k) as q r, its columns brought to about one length by `norms`, which are powers of two."""
+
+    norms: np.ndarray
+    q: np.ndarray
+    r: np.ndarray
+
+
+def _factor(x: np.ndarray) -> _Factors:
+    norms = np.exp2(np.round(np.log2(np.linalg.norm(x, axis=0))))
+    q, r = np.linalg.qr(x / norms)
+    return _Factors(norms, q, r)
+
+
+def least_squares(
+    x: np.ndarray, y: np.ndarray, factors: _Factors | None = None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Least squares by QR, refined once.
 
     Parameters
@@ -282,6 +302,8 @@ def least_squares(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray,
     x : ndarray (n, k) float64
         Design of full rank.
     y : ndarray (n,) float64
+    factors : optional
+        Of `x`, where they are known already.
 
     Returns
     -------
@@ -301,9 +323,9 @@ def least_squares(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray,
     """
     from scipy.linalg import solve_triangular
 
-    norms = np.exp2(np.round(np.log2(np.linalg.norm(x, axis=0))))
+    factors = factors or _factor(x)
+    norms, q, r = factors.norms, factors.q, factors.r
     z = x / norms
-    q, r = np.linalg.qr(z)
     b = solve_triangular(r, q.T @ y)
     exact_z, exact_y = z.astype(np.longdouble), y.astype(np.longdouble)
     exact_b = b.astype(np.longdouble)
