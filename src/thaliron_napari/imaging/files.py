@@ -119,6 +119,14 @@ def replace_file(path: str | os.PathLike[str], write: Callable[[Path], object]) 
     The file beside keeps the whole suffix (``.nii.gz``), since writers choose the format by it.
     """
     path = Path(path)
+    try:
+        _replace(path, write)
+    except OSError as error:
+        error.filename = str(path)  # what the user asked for, not the file beside it
+        raise
+
+
+def _replace(path: Path, write: Callable[[Path], object]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     suffix = "".join(s for s in (".nii.gz",) if path.name.endswith(s)) or path.suffix
     handle, name = tempfile.mkstemp(prefix=".writing-", suffix=suffix, dir=path.parent)

@@ -37,6 +37,11 @@ class Match:
     information: NDArray[np.float64]
     samples: int
 
+    @property
+    def by_chance(self) -> float:
+        """About what images without anything in common would reach with as many samples."""
+        return (BINS - 1) ** 2 / (2 * max(self.samples, 1))
+
 
 @dataclass(frozen=True, eq=False)
 class MutualInformation:

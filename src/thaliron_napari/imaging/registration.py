@@ -117,7 +117,8 @@ def register_rigid(
         matrix = begin
     matrix, after = _climb(fine, matrix, size_mm)
     tell(stages)
-    return _judged(matrix, fixed, moving, before, after, _is_peak(coarse, matrix))
+    is_match = after.value > 2 * after.by_chance and _is_peak(coarse, matrix)
+    return _judged(matrix, fixed, moving, before, after, is_match)
 
 
 @dataclass(frozen=True, eq=False)
@@ -222,7 +223,7 @@ def _is_peak(metric: MutualInformation, matrix: Affine) -> bool:
     return all(metric.at(_moved_by(step, matrix, metric)).value < here for step in steps)
 
 
-def _judged(matrix: Affine, fixed: Volume, moving: Volume, before: Match, after: Match, is_peak: bool) -> Registration:
+def _judged(matrix: Affine, fixed: Volume, moving: Volume, before: Match, after: Match, is_match: bool) -> Registration:
     centre = fixed.grid.world((np.array(fixed.grid.shape) - 1) / 2)
     shift_mm = float(np.linalg.norm(matrix[:3, :3] @ centre + matrix[:3, 3] - centre))
     angle_deg = turn_angle_deg(matrix)
@@ -230,8 +231,8 @@ def _judged(matrix: Affine, fixed: Volume, moving: Volume, before: Match, after:
     warnings = []
     if overlap < _LITTLE_OVERLAP:
         warnings.append(f"Only {overlap:.0%} of the smaller image lies in the other.")
-    if not is_peak:
-        warnings.append(f"The images match as well {_BESIDE_MM:.0f} mm beside; they may not show the same head.")
+    if not is_match:
+        warnings.append("The images match hardly better here than elsewhere; they may not show the same head.")
     if shift_mm > _LARGE_SHIFT_MM or angle_deg > _LARGE_ANGLE_DEG:
         warnings.append(
             f"The head would have moved by {shift_mm:.0f} mm and {angle_deg:.0f} degrees between the scans."
