@@ -220,8 +220,24 @@ def test_a_cohort_begun_with_this_case_has_room_for_covariates(step: RegressionS
     step.reading.open(small_case(-31.0))
     press(step, "Add this case")
     assert list(step.table.columns[:5]) == ["id", "age", "sex", "duration", "dmt"]
+    QTest.keyClicks(step.view.cohort, "3")
+    [editor] = step.view.cohort.viewport().findChildren(QLineEdit)
+    QTest.keyClicks(editor, "8.5")
+    QTest.keyClick(editor, Qt.Key.Key_Return)
     type_into(step, 0, "duration", "3.25")
-    assert step.table.loc[0, "duration"] == 3.25
+    assert step.table.loc[0, ["age", "duration"]].tolist() == [38.5, 3.25]
+
+
+def test_keys_typed_in_the_wide_view_do_not_reach_the_canvas(step: RegressionStep) -> None:
+    pressed = []
+    step.reading.viewer.bind_key("K", lambda _viewer: pressed.append("K"), overwrite=True)
+    press(step, "Synthetic cohort")
+    press(step.view, "Table 1")
+    for inside in (step.view.result, step.view.cohort, step.view):
+        QTest.keyClick(inside, Qt.Key.Key_K)
+    assert pressed == []
+    QTest.keyClick(step, Qt.Key.Key_K)
+    assert pressed == ["K"]
 
 
 def test_wrong_input_is_told_and_changes_nothing(step: RegressionStep, tmp_path: Path) -> None:
@@ -287,6 +303,9 @@ def test_saved_and_exported_files_hold_what_is_shown(step: RegressionStep, tmp_p
     QTest.mouseClick(table.viewport(), LEFT, pos=table.visualRect(table.model().index(0, 1)).center())
     QTest.keyClick(table, Qt.Key.Key_Delete)
     assert np.isnan(step.table.loc[0, "age"])
+    QTest.keyClick(table, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert step.table.loc[0, "age"] == 31.21
+    QTest.keyClick(table, Qt.Key.Key_Delete)
     assert step.save(tmp_path / "mine.tsv")
     assert "not saved" not in step.count.text()
     pd.testing.assert_frame_equal(read_table(tmp_path / "mine.tsv"), step.table)

@@ -154,9 +154,7 @@ class CohortModel(QAbstractTableModel):
 
 
 class CohortTable(QTableView):
-    """The cohort, to look at and to type into. Delete empties a cell, Ctrl+Z asks for the change before."""
-
-    undo_wanted = Signal()
+    """The cohort, to look at and to type into; Delete empties a cell."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -164,6 +162,7 @@ class CohortTable(QTableView):
         self.setModel(self.cohort)
         self.verticalHeader().setVisible(False)
         self.verticalHeader().setDefaultSectionSize(22)
+        self.horizontalHeader().setResizeContentsPrecision(40)  # cells looked at; every one of 10,000 takes seconds
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         self.setEditTriggers(
             QAbstractItemView.EditTrigger.DoubleClicked
@@ -176,10 +175,16 @@ class CohortTable(QTableView):
         """Show a cohort."""
         self.cohort.set_table(table)
 
+    def choose_case(self, row: int) -> None:
+        """Go to a case, at its first value that is missing, ready to type it."""
+        missing = self.cohort.table.iloc[row].isna()
+        self.setCurrentIndex(self.cohort.index(row, int(missing.argmax())))
+        self.setFocus()
+
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Empty cells on Delete, undo on Ctrl+Z."""
+        """Empty the cell on Delete; undo is left to the view around."""
         if event.matches(QKeySequence.StandardKey.Undo):
-            self.undo_wanted.emit()
+            event.ignore()
         elif event.key() in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace) and self.currentIndex().isValid():
             self.cohort.setData(self.currentIndex(), "")
         else:

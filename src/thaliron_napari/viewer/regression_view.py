@@ -6,18 +6,14 @@ from typing import Any
 
 from napari.utils.notifications import show_error
 from qtpy.QtCore import QSize, Qt, Signal
-from qtpy.QtGui import QKeyEvent
+from qtpy.QtGui import QKeyEvent, QKeySequence
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QCheckBox,
     QComboBox,
-    QFrame,
-    QGridLayout,
     QHBoxLayout,
     QHeaderView,
     QLabel,
-    QScrollArea,
-    QSizePolicy,
     QSplitter,
     QTableWidget,
     QTableWidgetItem,
@@ -26,6 +22,7 @@ from qtpy.QtWidgets import (
 )
 
 from thaliron_napari.errors import ThalIronError
+from thaliron_napari.viewer.checks import Checks, scrolled
 from thaliron_napari.viewer.cohort_table import CohortTable, meaning
 from thaliron_napari.viewer.regression_plot import RegressionPlot
 from thaliron_napari.viewer.regression_rows import PRESETS, Results, model_results, preset_results
@@ -33,7 +30,6 @@ from thaliron_napari.viewer.steps.step import button, text
 
 _HEADER = ("", "Before:\ncoefficient", "\n95% CI", "\nP", "\nn", "After:\ncoefficient", "\n95% CI", "\nP", "\nn")
 _BEFORE_CELLS = range(1, 5)
-_NARROW = 130  # names up to this many pixels stand in two columns
 
 
 class RegressionView(QWidget):
@@ -56,7 +52,6 @@ class RegressionView(QWidget):
         self._note = ""
         self.cohort = CohortTable()
         self.cohort.cohort.edited.connect(self.edited)
-        self.cohort.undo_wanted.connect(self.undo_wanted)
         self.plot = RegressionPlot(viewer)
         self._split = QSplitter(Qt.Orientation.Horizontal)
         for part, share in ((self._cohort_part(), 3), (self._model_part(), 5), (self.plot, 4)):
@@ -73,8 +68,10 @@ class RegressionView(QWidget):
         return QSize(1240, 410)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Keep plain keys typed here from the tools of the canvas."""
-        if event.modifiers() & Qt.KeyboardModifier.ControlModifier:
+        """Undo here is the cohort's, and plain keys typed here are kept from the tools of the canvas."""
+        if event.matches(QKeySequence.StandardKey.Undo):
+            self.undo_wanted.emit()
+        elif event.modifiers() & Qt.KeyboardModifier.ControlModifier:
             super().keyPressEvent(event)
         else:
             event.accept()
@@ -157,7 +154,7 @@ class RegressionView(QWidget):
         part, column = _column()
         column.addWidget(self.cohort, 1)
         row = QHBoxLayout()
-        row.addWidget(button("Undo change", "Take back the last change. Ctrl+Z in the table.", self.undo_wanted.emit))
+        row.addWidget(button("Undo change", "Take back the last change. Ctrl+Z in this view.", self.undo_wanted.emit))
         row.addWidget(button("Remove case", "Take the case of the chosen row out of this cohort.", self._remove))
         row.addStretch(1)
         column.addLayout(row)
@@ -198,7 +195,7 @@ class RegressionView(QWidget):
         column.addWidget(self.result)
         self.notes = text()
         self.notes.setAlignment(Qt.AlignmentFlag.AlignTop)
-        column.addWidget(_scrolled(self.notes), 1)
+        column.addWidget(scrolled(self.notes), 1)
         return part
 
     def _offer(self, table: Any) -> None:
@@ -279,87 +276,12 @@ class RegressionView(QWidget):
         self.edited.emit(self._table.drop(self._table.index[row]).reset_index(drop=True))
 
 
-class Checks(QWidget):
-    """Columns to choose any number of, by check boxes.
-
-    Parameters
-    ----------
-    title : str
-    """
-
-    checked = Signal(str)
-    """A column was chosen by hand."""
-
-    def __init__(self, title: str) -> None:
-        super().__init__()
-        self.boxes: dict[str, QCheckBox] = {}
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(2)
-        self._title = title
-        self._heading = QLabel(title)
-        self._heading.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        column.addWidget(self._heading)
-        self._scroll = _scrolled(QWidget())
-        self._scroll.setMinimumHeight(70)
-        column.addWidget(self._scroll, 1)
-
-    def offer(self, names: Sequence[str]) -> None:
-        """Offer these columns, none of them chosen."""
-        inside = QWidget()
-        grid = QGridLayout(inside)
-        grid.setContentsMargins(4, 2, 4, 2)
-        grid.setSpacing(2)
-        widest = max((self.fontMetrics().horizontalAdvance(name) for name in names), default=0)
-        columns = 1 if widest > _NARROW else 2
-        self.boxes = {}
-        for place, name in enumerate(names):
-            box = QCheckBox(name)
-            box.setToolTip(meaning(name))
-            box.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-            box.clicked.connect(lambda on, name=name: self.checked.emit(name) if on else None)
-            box.toggled.connect(self._name_chosen)
-            grid.addWidget(box, place // columns, place % columns)
-            self.boxes[name] = box
-        grid.setRowStretch(len(names), 1)
-        self._scroll.setWidget(inside)
-        self._name_chosen()
-
-    def choose(self, names: Sequence[str]) -> None:
-        """Choose these and no others."""
-        for name, box in self.boxes.items():
-            box.setChecked(name in names)
-
-    def chosen(self) -> list[str]:
-        """What is chosen, in the order offered."""
-        return [name for name, box in self.boxes.items() if box.isChecked()]
-
-    def _name_chosen(self, _on: bool = False) -> None:
-        chosen = ", ".join(self.chosen())
-        self._heading.setText(f"{self._title}: {chosen}" if chosen else self._title)
-        self._heading.setToolTip(chosen)
-
-    def uncheck(self, name: str) -> None:
-        """Choose one no longer."""
-        if name in self.boxes:
-            self.boxes[name].setChecked(False)
-
-
 def _column() -> tuple[QWidget, QVBoxLayout]:
     part = QWidget()
     column = QVBoxLayout(part)
     column.setContentsMargins(0, 0, 0, 0)
     column.setSpacing(4)
     return part, column
-
-
-def _scrolled(inside: QWidget) -> QScrollArea:
-    area = QScrollArea()
-    area.setWidgetResizable(True)
-    area.setFrameShape(QFrame.Shape.NoFrame)
-    area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-    area.setWidget(inside)
-    return area
 
 
 def _result_table() -> QTableWidget:

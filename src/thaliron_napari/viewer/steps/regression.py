@@ -137,7 +137,10 @@ class RegressionStep(Step):
             table = append_case(now.table, {"id": record.id, **record.values}, replace=True)
             return replace(now, table=table, saved=False)
 
-        return self._change(added)
+        if not self._change(added):
+            return False
+        self.view.cohort.choose_case(self.table["id"].tolist().index(case.name))
+        return True
 
     def take_back(self) -> None:
         """Take back the last change of the cohort."""
