@@ -171,7 +171,7 @@ def _lesion_pictures(case: Case) -> list[str]:
         ]
         panels.append(Panel(flair.data[z][box], spacing, window, f"slice {z + 1}", outlines))
     caption = "FLAIR: lesions purple with their numbers; dashed where not accepted. Scale bar 10 mm."
-    picture = montage(panels, columns=(3, 4))
+    picture = montage(panels, columns=(3, 2))
     return ["<h2>Lesions</h2>", html_picture(picture, "Axial FLAIR slices with the lesions outlined", caption)]
 
 

@@ -48,7 +48,7 @@ class Panel:
     outlines: Sequence[Outline] = ()
 
 
-def montage(panels: Sequence[Panel], columns: Sequence[int] = (4, 5)) -> bytes:
+def montage(panels: Sequence[Panel], columns: Sequence[int] = (4, 3)) -> bytes:
     """PNG of slices side by side, each with its title, its sides and a scale bar of 10 mm.
 
     Of the numbers of `columns` that are allowed the one is taken that leaves the fewest places empty.
