@@ -26,7 +26,7 @@ _GRIDS: dict[str, dict[str, tuple[tuple[int, int, int], Triple]]] = {
     "small": {
         "qsm": ((68, 200, 152), (2.0, 1.0, 1.0)),
         "flair": ((104, 168, 138), (1.5, 1.2, 1.2)),
-        "t1": ((104, 168, 138), (1.5, 1.2, 1.2)),
+        "t1": ((104, 136, 112), (1.5, 1.5, 1.5)),
     },
     "full": {
         "qsm": ((70, 416, 320), (2.0, 0.5, 0.5)),
@@ -221,9 +221,8 @@ def _qsm_scan(
     spacing = np.sqrt((affine[:3, :3] ** 2).sum(0))
     brain = on_grid(head.fields.skull, affine, shape) < -2  # what a reconstruction keeps, the outermost rim lost
     magnitude = contrasts.as_scanned(signal, rngs[0], 12, 0.1)
-    qsm = measured_map(
-        chi, signal, brain, painted.tissue, spacing, rngs[1], noise_ppb=3.0 * np.sqrt(0.5 / np.prod(spacing))
-    )
+    noise_ppb = 2.5 * float(np.sqrt(0.5 / np.prod(spacing)))  # larger voxels, less noise
+    qsm = measured_map(chi, signal, brain, painted.tissue, spacing, rngs[1], noise_ppb)
     atria, centres = _atria(head, csf, affine)
     voxel_ml = float(np.prod(spacing)) / 1000
     truth = Truth(
@@ -264,7 +263,7 @@ def _atria(head: Head, csf: FloatArray, affine: Matrix) -> tuple[NDArray[np.bool
         largest, _ = ndimage.label(wholly)
         wholly = largest == np.bincount(largest[wholly]).argmax()
         atria[where] |= wholly
-        room = np.stack([ndimage.distance_transform_edt(s, sampling=spacing[1:]) for s in wholly])
+        room = ndimage.distance_transform_edt(np.pad(wholly, 1), sampling=spacing)[1:-1, 1:-1, 1:-1]
         best = np.array(np.unravel_index(room.argmax(), room.shape)) + first
         point = affine @ [*best, 1]
         centres[name] = (float(point[0]), float(point[1]), float(point[2]))

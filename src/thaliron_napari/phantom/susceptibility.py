@@ -39,7 +39,7 @@ def measured_map(
     spacing: NDArray[np.float64],
     rng: np.random.Generator,
     noise_ppb: float,
-    threshold: float = 0.13,
+    threshold: float = 0.1,
 ) -> FloatArray:
     """Susceptibility as it comes out of field mapping and inversion, in ppb, 0 outside the brain.
 
