@@ -179,6 +179,7 @@ class CohortTable(QTableView):
         """Go to a case, at its first value that is missing, ready to type it."""
         missing = self.cohort.table.iloc[row].isna()
         self.setCurrentIndex(self.cohort.index(row, int(missing.argmax())))
+        self.resizeColumnToContents(0)  # its id may be longer than those before
         self.setFocus()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
