@@ -220,6 +220,9 @@ class Display:
     def update(self, edit: Edit) -> None:
         """Show what an edit changed."""
         assert self.case is not None
+        if any(layer not in self.viewer.layers for layer in self._layers.values()):
+            self.show(self.grid_name)  # the user deleted a layer: it comes back with the next edit
+            return
         for change in edit.changes:
             if isinstance(change, VoxelChange):
                 self._copy(change.name, change.slices)
@@ -369,6 +372,8 @@ class Display:
     # -- places
 
     def _index_shown(self) -> NDArray[np.float64]:
+        if self.viewer.dims.ndim < 3:  # every layer was deleted
+            return np.array(self.grid.shape) / 2
         return np.array(self.viewer.dims.point[-3:]) / self.grid.spacing
 
     def slice_shown(self) -> int:

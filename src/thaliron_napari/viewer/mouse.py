@@ -29,6 +29,8 @@ def attach(reading: Reading) -> Callable[[], None]:
 
     def on_wheel(_viewer: Any, event: Any) -> None:
         if reading.case is None or reading.viewer.dims.ndisplay != 2:
+            for function in napari_own:
+                function(_viewer, event)
             return
         step = 1 if event.delta[1] > 0 else -1
         if "Shift" in event.modifiers and reading.tool in reading.radius_mm:
@@ -40,6 +42,10 @@ def attach(reading: Reading) -> Callable[[], None]:
         event.handled = True
 
     viewer = reading.viewer
+    # napari scrolls slices with Ctrl+wheel whatever another callback has done; here Ctrl+wheel zooms.
+    napari_own = list(viewer.mouse_wheel_callbacks)
+    for function in napari_own:
+        viewer.mouse_wheel_callbacks.remove(function)
     bound = [
         (viewer.mouse_drag_callbacks, on_drag),
         (viewer.mouse_move_callbacks, on_move),
@@ -52,6 +58,7 @@ def attach(reading: Reading) -> Callable[[], None]:
         for callbacks, function in bound:
             if function in callbacks:
                 callbacks.remove(function)
+        viewer.mouse_wheel_callbacks.extend(napari_own)
 
     return detach
 
