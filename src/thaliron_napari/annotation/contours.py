@@ -12,6 +12,8 @@ from thaliron_napari.errors import AnnotationError
 
 MARGIN_MM = 8.0  # around the keys' bounding box, in plane, so that the shape may bulge between keys
 ALIGNMENT = 0.5  # share of the way that overlapping keys are moved onto a common centre before interpolating
+DRAWN_SD = 0.6  # uncertainty of a drawn edge, in voxels in plane
+USUAL_SD = 0.3  # and of an interpolated one, in mm for each mm to the nearest key
 
 
 def polygon_mask(points_mm: ArrayLike, shape2d: Sequence[int], spacing2d: ArrayLike) -> NDArray[np.bool_]:
@@ -91,15 +93,16 @@ def fill_between_contours(
 
     Notes
     -----
-    The shape is the zero level of the keys' signed distances in mm, interpolated over the slices by monotone cubics
-    [1]_ after moving the keys part of the way onto a common centre. Where there are images, the edge is then
-    moved by what they show, see `margins.follow_margins`.
+    The shape is the zero level of the keys' signed distances in mm [2]_, interpolated over the slices by monotone
+    cubics [1]_ after moving the keys part of the way onto a common centre (all the way where they hardly overlap).
+    How well this can be trusted is learned by leaving out each inner key in turn. Where there are images, the edge
+    is then moved by what they show, see `margins.follow_margins`.
 
     References
     ----------
     .. [1] Fritsch FN, Butland J. A method for constructing local monotone piecewise cubic interpolants.
-       SIAM J Sci Stat Comput 1984;5:300-304. Signed distances between contours: Herman GT, Zheng J, Bucholtz CA.
-       Shape-based interpolation. IEEE Comput Graph Appl 1992;12(3):69-79.
+       SIAM J Sci Stat Comput 1984;5:300-304.
+    .. [2] Herman GT, Zheng J, Bucholtz CA. Shape-based interpolation. IEEE Comput Graph Appl 1992;12(3):69-79.
     """
     drawn = np.asarray(keys, dtype=bool)
     step = np.asarray(spacing, dtype=float)
@@ -127,7 +130,8 @@ def fill_between_contours(
     inside = drawn[crop]
     level_mm = _interpolated_distance_mm(inside, slices - slices[0], step)
     if pictures:
-        level_mm = follow_margins(level_mm, inside, slices - slices[0], step, [p[crop] for p in pictures])
+        sd_mm = _edge_sd_mm(inside, slices - slices[0], step)
+        level_mm = follow_margins(level_mm, sd_mm, inside, slices - slices[0], step, [p[crop] for p in pictures])
     filled = level_mm > 0
     filled[slices - slices[0]] = inside[slices - slices[0]]
     result[crop] = filled
@@ -152,9 +156,9 @@ def signed_distance_mm(mask2d: NDArray[np.bool_], spacing2d: NDArray[np.float64]
 
 
 def _interpolated_distance_mm(
-    drawn: NDArray[np.bool_], slices: NDArray[np.intp], spacing: NDArray[np.float64]
+    drawn: NDArray[np.bool_], slices: NDArray[np.intp], spacing: NDArray[np.float64], only: int | None = None
 ) -> NDArray[np.float32]:
-    """Interpolate the keys' signed distances over the slices; on a key it is the key's own."""
+    """Interpolate the keys' signed distances over all slices, or only one; on a key it is the key's own."""
     from scipy.interpolate import PchipInterpolator  # a third of what importing this package would cost
 
     own = np.stack([signed_distance_mm(drawn[k], spacing[1:]) for k in slices])
@@ -163,14 +167,37 @@ def _interpolated_distance_mm(
     overlap = min(
         (drawn[a] & drawn[b]).sum() / min(drawn[a].sum(), drawn[b].sum()) for a, b in pairwise(slices.tolist())
     )
-    share = 1 - (1 - ALIGNMENT) * overlap
-    z = np.arange(len(drawn))
+    share = ALIGNMENT + (1 - ALIGNMENT) * max(0.0, 1 - 2 * overlap)
+    z = np.arange(len(drawn)) if only is None else np.array([only])
     path = PchipInterpolator(slices, centre, axis=0)(z)
-    level = np.empty(drawn.shape, dtype=np.float32)
-    for k in z:
+    level = np.empty((len(z), *drawn.shape[1:]), dtype=np.float32)
+    for row, k in enumerate(z.tolist()):
+        if k in slices:
+            level[row] = own[slices == k][0]
+            continue
         moved = [
-            ndimage.shift(d, share * (path[k] - c), order=1, mode="nearest") for d, c in zip(own, centre, strict=True)
+            ndimage.shift(d, share * (path[row] - c), order=1, mode="nearest") for d, c in zip(own, centre, strict=True)
         ]
-        level[k] = PchipInterpolator(slices, np.stack(moved), axis=0)(k)
-    level[slices] = own
+        level[row] = PchipInterpolator(slices, np.stack(moved), axis=0)(k)
     return level
+
+
+def _edge_sd_mm(
+    drawn: NDArray[np.bool_], slices: NDArray[np.intp], spacing: NDArray[np.float64]
+) -> NDArray[np.float32]:
+    """How far off the interpolated edge may be on each slice (standard deviation), learned from the keys.
+
+    Each key but the outermost is left out in turn and interpolated from the others: how far that is from what was
+    drawn, for each mm to the next key, says how well this shape can be interpolated. A usual value counts as one more.
+    """
+    rates = [USUAL_SD]
+    for k, key in enumerate(slices[1:-1].tolist(), start=1):
+        others = np.delete(slices, k)
+        own = signed_distance_mm(drawn[key], spacing[1:])
+        edge = np.abs(own) <= 1.01 * spacing[1:].max()
+        guess = _interpolated_distance_mm(drawn, others, spacing, only=key)
+        gap_mm = np.abs(others - key).min() * spacing[0]
+        rates.append(float(np.sqrt((guess[0][edge] ** 2).mean())) / gap_mm)
+    rate = float(np.exp(np.mean(np.log(rates))))
+    away_mm = np.abs(np.arange(len(drawn))[:, None] - slices[None, :]).min(axis=1) * spacing[0]
+    return np.asarray(DRAWN_SD * spacing[1:].mean() + rate * away_mm, dtype=np.float32)

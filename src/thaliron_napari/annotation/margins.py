@@ -1,4 +1,4 @@
-"""Margins from images: what lies inside and outside of a structure is learned from the reader's own slices."""
+"""Margins from images: what lies inside and outside of a structure is learned on this very patient."""
 
 from collections.abc import Sequence
 
@@ -6,26 +6,40 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+Float3D = NDArray[np.float32]
+
 BAND_MM = 6.0  # voxels further than this from the interpolated edge are not reconsidered
-SCALES_MM = (0.0, 1.0, 2.0)  # smoothing of the images that the classifier sees
-EDGE_SD_MM = (0.6, 0.25)  # uncertainty of the interpolated edge: at a key, and more per mm away from it
-IMAGE_WEIGHT = 0.6  # neighbouring voxels tell nearly the same, so their evidence counts less than if independent
-SMOOTHING_MM = 0.7
+MOST_ODDS = 4.0  # no single voxel's look is trusted beyond these log-odds
+
+SCALES_MM = (0.0, 1.0, 2.0)  # smoothing of the images that the key slices' classifier sees
+POSITION_WEIGHT = 0.5  # of the position against the looks, under the ridge
+RIDGE = 3.0
+MOST_TAUGHT = 4000  # voxels of the key slices that are learned from
+KEY_WEIGHT = 0.4  # neighbouring voxels tell nearly the same, so evidence counts less than if it were independent
+
+WINDOW_MM = 2.5  # reach (standard deviation) of what is called local
+NOISE_MM = 0.5  # smoothing of the images that are compared locally
+LOCAL_WEIGHT = 0.4
+ROUNDS = 4
+COARSE_MM = 0.9  # local statistics are smooth: they are gathered on voxels of about this size
 
 
 def follow_margins(
-    level_mm: NDArray[np.float32],
+    level_mm: Float3D,
+    sd_mm: NDArray[np.float32],
     drawn: NDArray[np.bool_],
     slices: NDArray[np.intp],
     spacing: NDArray[np.float64],
     images: Sequence[NDArray[np.generic]],
-) -> NDArray[np.float32]:
-    """Move the interpolated edge to where the images show a margin like that on the drawn slices.
+) -> Float3D:
+    """Move the interpolated edge to where the images show the structure's margin.
 
     Parameters
     ----------
     level_mm : float array, shape (z, y, x)
         Signed distance to the interpolated edge in mm, positive inside.
+    sd_mm : float array, shape (z,)
+        Uncertainty of that edge (standard deviation) on each slice.
     drawn : bool array, shape (z, y, x)
     slices : int array
         Indices of the drawn slices.
@@ -35,62 +49,121 @@ def follow_margins(
     Returns
     -------
     float array, shape (z, y, x)
-        Positive inside; log-odds, no longer mm.
+        Log-odds of inside; positive inside.
 
     Notes
     -----
-    A ridge-regularised logistic regression is trained on the voxels of the drawn slices near the drawn edge; it sees
-    the images smoothed at several scales, the position, and all products of two of these. Its log-odds are added to
-    those of the interpolated shape, whose certainty falls with the distance to the nearest drawn slice.
+    Three things are added, as log-odds: the interpolated shape, whose certainty falls with the distance to the
+    nearest key; what a classifier that was trained on the key slices near the drawn edge makes of a voxel
+    (`_as_on_the_keys`); and whether the voxel looks more like the inside or like the outside nearby (`_as_nearby`,
+    in a few rounds, as the answer changes what is inside). Each mends a weakness of another: the shape is all there
+    is where neighbours look alike; the keys tell which of two tissues is meant; and what is near follows the bias field
+    and neighbours that no key slice shows.
+    """
+    pictures = [_standardised(image, np.abs(level_mm) < BAND_MM) for image in images]
+    known = level_mm / sd_mm[:, None, None] + KEY_WEIGHT * _as_on_the_keys(level_mm, drawn, slices, spacing, pictures)
+    smooth = [ndimage.gaussian_filter(p, NOISE_MM / spacing) for p in pictures]
+    odds = known
+    for _ in range(ROUNDS):
+        inside = 1 / (1 + np.exp(-np.clip(odds, -20, 20)))
+        inside[slices] = drawn[slices]
+        odds = known + LOCAL_WEIGHT * _as_nearby(inside, np.abs(level_mm) < BAND_MM + 2, spacing, smooth)
+    return np.asarray(odds, dtype=np.float32)
+
+
+def _standardised(image: NDArray[np.generic], near: NDArray[np.bool_]) -> Float3D:
+    """An image without its unit, and without holes."""
+    picture = np.asarray(image, dtype=np.float32)
+    finite = np.isfinite(picture)
+    if not finite.all():
+        picture = np.where(finite, picture, np.median(picture[finite]) if finite.any() else 0)
+    return np.asarray((picture - picture[near].mean()) / (picture[near].std() + 1e-9), dtype=np.float32)
+
+
+def _as_on_the_keys(
+    level_mm: Float3D,
+    drawn: NDArray[np.bool_],
+    slices: NDArray[np.intp],
+    spacing: NDArray[np.float64],
+    pictures: Sequence[Float3D],
+) -> Float3D:
+    """Log-odds by a ridge-regularised logistic regression on the key slices' voxels near the drawn edge.
+
+    It sees the images smoothed at several scales, the position, and all products of two of these.
     """
     near = np.abs(level_mm) < BAND_MM
-    features = _features(near, spacing, images)
-    z = np.nonzero(near)[0]
-    known = np.isin(z, slices)
-    answer = drawn[near][known].astype(float)
-    weight = np.exp(-0.5 * (level_mm[near][known] / (BAND_MM / 2)) ** 2)
+    columns = [(ndimage.gaussian_filter(p, s / spacing) if s else p)[near] for p in pictures for s in SCALES_MM]
+    index = np.nonzero(near)
+    columns += [(i * s).astype(np.float32) for i, s in zip(index, spacing, strict=True)]
+    base = np.stack(columns, axis=1)
+    base = (base - base.mean(axis=0)) / (base.std(axis=0) + 1e-6)
+    base[:, -3:] *= POSITION_WEIGHT
+    first, second = np.triu_indices(base.shape[1])
+    taught = np.flatnonzero(np.isin(index[0], slices))
+    taught = taught[:: len(taught) // MOST_TAUGHT + 1]
+    answer = drawn[near][taught].astype(np.float64)
+    weight = np.exp(-0.5 * (level_mm[near][taught] / (BAND_MM / 2)) ** 2).astype(np.float64)
     for side in (answer > 0, answer == 0):
         weight[side] *= 0.5 * len(weight) / max(float(weight[side].sum()), 1e-9)
-    evidence = np.zeros(level_mm.shape, dtype=np.float32)
-    evidence[near] = np.clip(_logistic_regression(features[known], answer, weight, features), -4, 4)
-    from_key_mm = np.abs(np.arange(len(level_mm))[:, None] - slices[None, :]).min(axis=1) * spacing[0]
-    certainty = 1 / (EDGE_SD_MM[0] + EDGE_SD_MM[1] * from_key_mm)
-    odds = level_mm * certainty[:, None, None].astype(np.float32) + IMAGE_WEIGHT * evidence
-    smooth: NDArray[np.float32] = ndimage.gaussian_filter(odds, SMOOTHING_MM / spacing)
-    return smooth
 
+    def design(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.concatenate([np.ones((len(rows), 1), np.float32), rows, rows[:, first] * rows[:, second]], axis=1)
 
-def _features(
-    near: NDArray[np.bool_], spacing: NDArray[np.float64], images: Sequence[NDArray[np.generic]]
-) -> NDArray[np.float64]:
-    columns = []
-    for image in images:
-        picture = image.astype(np.float32)
-        finite = np.isfinite(picture)
-        picture = np.where(finite, picture, np.median(picture[finite]) if finite.any() else 0)
-        columns += [(ndimage.gaussian_filter(picture, s / spacing) if s else picture)[near] for s in SCALES_MM]
-    columns += [i * s for i, s in zip(np.nonzero(near), spacing, strict=True)]
-    base = np.stack(columns, axis=1).astype(np.float64)
-    base = (base - base.mean(axis=0)) / (base.std(axis=0) + 1e-6)
-    first, second = np.triu_indices(base.shape[1])
-    return np.concatenate([base, base[:, first] * base[:, second]], axis=1)
+    beta = _logistic_regression(design(base[taught]).astype(np.float64), answer, weight)
+    odds = np.zeros(level_mm.shape, dtype=np.float32)
+    odds[near] = np.clip(design(base) @ beta.astype(np.float32), -MOST_ODDS, MOST_ODDS)
+    return odds
 
 
 def _logistic_regression(
-    x: NDArray[np.float64], answer: NDArray[np.float64], weight: NDArray[np.float64], asked: NDArray[np.float64]
+    design: NDArray[np.float64], answer: NDArray[np.float64], weight: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Log-odds at `asked` by ridge-regularised logistic regression, fitted by Newton's method."""
-    mean, sd = x.mean(axis=0), x.std(axis=0) + 1e-6
-    design = np.column_stack([np.ones(len(x)), (x - mean) / sd])
-    ridge = np.full(design.shape[1], 3.0)
+    """Coefficients by Newton's method with a ridge on all but the first."""
+    ridge = np.full(design.shape[1], RIDGE)
     ridge[0] = 1e-6
     beta = np.zeros(design.shape[1])
-    for _ in range(12):
+    for _ in range(8):
         p = 1 / (1 + np.exp(-np.clip(design @ beta, -30, 30)))
         curvature = (design * (weight * p * (1 - p))[:, None]).T @ design + np.diag(ridge)
         move = np.linalg.solve(curvature, design.T @ (weight * (answer - p)) - ridge * beta)
         beta += move
-        if np.abs(move).max() < 1e-3:
+        if np.abs(move).max() < 1e-2:
             break
-    odds: NDArray[np.float64] = beta[0] + ((asked - mean) / sd) @ beta[1:]
-    return odds
+    return beta
+
+
+def _as_nearby(
+    inside: Float3D, near: NDArray[np.bool_], spacing: NDArray[np.float64], pictures: Sequence[Float3D]
+) -> Float3D:
+    """Log-odds of each voxel under the normal distributions of the inside and the outside within a window around it.
+
+    Local statistics, not global ones: Lankton S, Tannenbaum A. Localizing region-based active contours. IEEE Trans
+    Image Process 2008;17:2029-2039.
+    """
+    stride = tuple(max(1, int(COARSE_MM / s)) for s in spacing)
+    sparse = tuple(slice(None, None, n) for n in stride)
+    window = WINDOW_MM / (spacing * stride)
+    share_in, share_out = (inside * near)[sparse], ((1 - inside) * near)[sparse]
+
+    def gathered(values: Float3D) -> Float3D:
+        return np.asarray(ndimage.gaussian_filter(values, window, truncate=2.5))
+
+    mass_in, mass_out = gathered(share_in) + 1e-3, gathered(share_out) + 1e-3
+    odds = np.zeros(inside.shape, dtype=np.float32)
+    for picture in pictures:
+        seen = picture[sparse]
+        mean_in, mean_out = gathered(seen * share_in) / mass_in, gathered(seen * share_out) / mass_out
+        square = seen * seen
+        # The images have a variance of one; a fiftieth of it is the least that a tissue is taken to vary.
+        var_in = np.maximum(gathered(square * share_in) / mass_in - mean_in**2, 0.02)
+        var_out = np.maximum(gathered(square * share_out) / mass_out - mean_out**2, 0.02)
+        fine = [_spread(a, stride, inside.shape) for a in (mean_in, mean_out, var_in, var_out)]
+        odds += (picture - fine[1]) ** 2 / fine[3] - (picture - fine[0]) ** 2 / fine[2] + np.log(fine[3] / fine[2])
+    return np.clip(odds / 2, -MOST_ODDS, MOST_ODDS)
+
+
+def _spread(coarse: Float3D, stride: tuple[int, ...], shape: tuple[int, ...]) -> Float3D:
+    for axis, (n, size) in enumerate(zip(stride, shape, strict=True)):
+        if n > 1:
+            coarse = np.repeat(coarse, n, axis=axis).take(np.arange(size), axis=axis)
+    return coarse
