@@ -51,8 +51,10 @@ TISSUES = ("outside", *list(_TABLE)[:-4])
 
 def as_scanned(signal: FloatArray, rng: np.random.Generator, noise: float, bias: float) -> FloatArray:
     """Add what a scanner adds to a true signal: a smooth coil profile of +-`bias` and Rician noise of SD `noise`."""
-    coarse = ndimage.gaussian_filter(rng.standard_normal((12, 12, 12), np.float32), 2.6, mode="nearest")
-    coarse *= np.float32(bias) / np.abs(coarse).max()
+    coarse = ndimage.gaussian_filter(rng.standard_normal((12, 12, 12), np.float32), 3.0, mode="nearest")
+    head = coarse[3:-3, 3:-3, 3:-3]
+    coarse -= head.mean()
+    coarse *= np.float32(bias) / np.abs(head).max()
     profile = interpolated(coarse, [np.linspace(0, 11, n) for n in signal.shape])
     real = signal * (1 + profile)
     real += np.float32(noise) * rng.standard_normal(signal.shape, np.float32)
