@@ -78,6 +78,21 @@ def test_a_perfect_fit_has_no_spread_to_test() -> None:
     assert np.isnan(diagnose(fit(table, "y", ["x"])).breusch_pagan.p)
 
 
+def test_a_fit_that_explains_nothing_has_no_spread_to_test() -> None:
+    table = pd.DataFrame({"x": [-1.0, 1.0, -1.0, 1.0], "y": [1.0, 1.0, 2.0, 2.0]})
+    assert np.isnan(diagnose(fit(table, "y", ["x"])).breusch_pagan.p)
+
+
+def test_near_collinearity_is_said_by_its_factors() -> None:
+    rng = np.random.default_rng(3)
+    table = pd.DataFrame(rng.normal(size=(30, 3)), columns=["y", "a", "b"])
+    table["nearly"] = table["a"] + 1e-5 * table["b"]
+    vif = diagnose(fit(table, "y", ["a", "nearly"])).vif
+    correlation = np.corrcoef(table["a"], table["nearly"])
+    assert vif["a"] == pytest.approx(np.linalg.inv(correlation)[0, 0], rel=1e-4)
+    assert vif["a"] > 1e9
+
+
 def test_plots_show_every_case_and_name_the_most_influential() -> None:
     table = synthetic_cohort()
     adjusted = fit(table, "ln(lesion_ml)", ["chi_ppb"], ["age", "sex", "duration", "dmt"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from thaliron_napari.errors import ModelError
-from thaliron_napari.statistics.models import CONSTANT, Fit
+from thaliron_napari.statistics.models import CONSTANT, Fit, solve
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,37 +61,36 @@ class Line:
 
 
 def diagnose(fit: Fit) -> Diagnostics:
-    """Diagnostics of a fit.
+    """Diagnostics of a fit, by statsmodels.
 
     Notes
     -----
     Cook's distance is r^2 h / (k (1 - h)) with r the standardized residual, h the leverage and k the number of
-    coefficients (Cook 1977). The Breusch-Pagan test is the score test on the fitted values under normal errors, as
-    Stata's ``estat hettest`` prints it (Breusch and Pagan 1979; Cook and Weisberg 1983).
+    coefficients (Cook 1977). A case of leverage 1, through which any fit passes, has neither. The Breusch-Pagan test is
+    the score test on the fitted values under normal errors, as Stata's ``estat hettest`` prints it (Breusch and Pagan
+    1979; Cook and Weisberg 1983).
     """
     from scipy.special import ndtri
+    from statsmodels.stats.outliers_influence import OLSInfluence
 
-    x, y = fit.design.to_numpy(), fit.response.to_numpy()
-    n, k = x.shape
-    fitted = x @ np.array([c.estimate for c in fit.coefficients])
-    residuals = y - fitted
-    q, _ = np.linalg.qr(x / np.linalg.norm(x, axis=0))
-    leverage = np.minimum((q**2).sum(axis=1), 1.0)
-    room = 1.0 - leverage
+    results, _ = solve(fit.design, fit.response)
+    influence = OLSInfluence(results)
+    leverage = np.minimum(influence.hat_matrix_diag, 1.0)
+    free = 1.0 - leverage > 1e-12
     with np.errstate(divide="ignore", invalid="ignore"):
-        standardized = np.where(room > 1e-12, residuals / (fit.residual_sd * np.sqrt(room)), np.nan)
-        cooks = standardized**2 * leverage / (k * room)
+        standardized = np.where(free, influence.resid_studentized_internal, np.nan)
+        cooks = np.where(free, influence.cooks_distance[0], np.nan)
     ranks = np.argsort(np.argsort(standardized, kind="stable"), kind="stable")
     return Diagnostics(
         rows=fit.design.index,
-        fitted=fitted,
-        residuals=residuals,
+        fitted=results.fittedvalues,
+        residuals=results.resid,
         standardized=standardized,
-        normal_quantiles=ndtri((ranks + 0.5) / n),
+        normal_quantiles=ndtri((ranks + 0.5) / len(ranks)),
         leverage=leverage,
         cooks_distance=cooks,
         vif=_vif(fit),
-        breusch_pagan=_breusch_pagan(fitted, residuals),
+        breusch_pagan=_breusch_pagan(results.fittedvalues, results.resid),
     )
 
 
@@ -102,8 +102,6 @@ def fit_line(fit: Fit, predictor: str, points: int = 101) -> Line:
     ModelError
         Where the fit has no such column.
     """
-    from scipy.special import stdtrit
-
     names = [str(name) for name in fit.design.columns]
     if predictor not in names or predictor == CONSTANT:
         raise ModelError(f"the model {fit.formula} has no predictor {predictor!r} to draw a line for")
@@ -113,35 +111,33 @@ def fit_line(fit: Fit, predictor: str, points: int = 101) -> Line:
     grid = np.linspace(x[:, j].min(), x[:, j].max(), points)
     rows = np.tile(x.mean(axis=0), (points, 1))
     rows[:, j] = grid
-    norms = np.linalg.norm(x, axis=0)
-    # x0' (X'X)^-1 x0 = |R'^-1 x0|^2 for X = QR.
-    _, r = np.linalg.qr(x / norms)
-    error = fit.residual_sd * np.linalg.norm(np.linalg.solve(r.T, (rows / norms).T), axis=0)
-    mean = rows @ b
-    half = float(stdtrit(fit.residual_df, 0.975)) * error
+    results, lengths = solve(fit.design, fit.response)
+    mean = results.get_prediction(rows / lengths)
+    low, high = mean.conf_int().T
     others = np.delete(x, j, axis=1) @ np.delete(b, j)
     y = fit.response.to_numpy() - others + others.mean()
-    return Line(x[:, j], y, grid, mean, mean - half, mean + half)
+    return Line(x[:, j], y, grid, mean.predicted_mean, low, high)
 
 
 def _vif(fit: Fit) -> dict[str, float]:
     """Variance inflation factor of every column but the constant: 1 / (1 - R^2) on the other columns."""
-    x = fit.design.drop(columns=CONSTANT)
-    centred = x.to_numpy() - x.to_numpy().mean(axis=0)
-    _, r = np.linalg.qr(centred / np.linalg.norm(centred, axis=0))
-    inverse = np.linalg.inv(r)
-    return {str(name): float(value) for name, value in zip(x.columns, (inverse**2).sum(axis=1), strict=True)}
+    from statsmodels.stats.outliers_influence import variance_inflation_factor
+
+    names = [str(name) for name in fit.design.columns]
+    with warnings.catch_warnings():
+        # What it warns of, near collinearity, is what the factors say.
+        warnings.filterwarnings("ignore", message="The design matrix is poorly conditioned")
+        factors = [float(variance_inflation_factor(fit.design.to_numpy(), j)) for j in range(len(names))]
+    return {name: factor for name, factor in zip(names, factors, strict=True) if name != CONSTANT}
 
 
 def _breusch_pagan(fitted: np.ndarray, residuals: np.ndarray) -> Spread:
-    from scipy.special import chdtrc
+    from statsmodels.stats.diagnostic import het_breuschpagan
 
-    mean_square = float(np.mean(residuals**2))
-    scale = float(np.mean(fitted**2))
-    if mean_square <= (1e-14**2) * scale:
-        return Spread(float("nan"), 1, float("nan"))  # a perfect fit has no spread to test
-    g = residuals**2 / mean_square
+    size = np.linalg.norm(fitted)
     about = fitted - fitted.mean()
-    explained = float(about @ g) ** 2 / float(about @ about) if about @ about > 0 else 0.0
-    chi2 = explained / 2.0
-    return Spread(chi2, 1, float(chdtrc(1, chi2)))
+    if np.linalg.norm(residuals) <= 1e-14 * size or np.linalg.norm(about) <= 1e-14 * size:
+        return Spread(float("nan"), 1, float("nan"))  # nothing is left over, or nothing is explained: no test
+    predictors = np.column_stack([np.ones(len(fitted)), about / np.linalg.norm(about)])
+    chi2, p, _, _ = het_breuschpagan(residuals, predictors, robust=False)
+    return Spread(float(chi2), 1, float(p))
