@@ -1,5 +1,6 @@
 """A file that cannot be used is refused in one sentence that names it, whatever is wrong with it."""
 
+import errno
 import gzip
 import tempfile
 from pathlib import Path
@@ -166,7 +167,7 @@ def test_a_write_that_fails_leaves_the_old_file(tmp_path, monkeypatch):
 
     def fail(image, name):
         Path(name).write_bytes(b"half")
-        raise OSError("disk full")
+        raise OSError(errno.ENOSPC, "disk full")
 
     monkeypatch.setattr(nib, "save", fail)
     with pytest.raises(OSError, match="disk full"):

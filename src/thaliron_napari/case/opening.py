@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from thaliron_napari.case.case import ROLE_NAME, Case, Role
@@ -127,7 +128,8 @@ def open_case(
         When the images cannot be found or read, do not overlap, or do not fit the journal.
     """
     chosen = find_images([Path(p) for p in paths], images) if paths else dict(images or {})
-    volumes: dict[Role, Volume] = {role: read_volume(path) for role, path in chosen.items()}
+    with ThreadPoolExecutor() as readers:  # zlib and numpy let several files be read at once
+        volumes: dict[Role, Volume] = dict(zip(chosen, readers.map(read_volume, chosen.values()), strict=True))
     first = chosen.get("qsm") or chosen.get("flair")
     if first is None:
         raise CaseError("A case needs a QSM or a FLAIR; choose at least one of the two.")

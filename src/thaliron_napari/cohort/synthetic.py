@@ -33,7 +33,7 @@ def is_synthetic(table: pd.DataFrame) -> np.ndarray:
     """Bool array (n,): which rows are rows of the synthetic cohort, whatever their ids.
 
     A row is known again by its measures (age, duration, susceptibility, volumes, thickness; to 1e-6 relative) where
-    the table has at least three of them.
+    the row has at least three of them.
     """
     import numpy as np
     import pandas as pd
@@ -43,8 +43,9 @@ def is_synthetic(table: pd.DataFrame) -> np.ndarray:
         return np.zeros(len(table), dtype=bool)
     numbers = table[shared].apply(pd.to_numeric, errors="coerce").to_numpy(dtype=np.float64)
     known = _fingerprints(tuple(shared))
-    same = np.abs(numbers[:, None, :] - known) <= 1e-6 * np.abs(known)
-    matches: np.ndarray = same.all(axis=2).any(axis=1)
+    there = np.isfinite(numbers)[:, None, :]  # an emptied cell makes nobody's data no one's
+    same = (np.abs(numbers[:, None, :] - known) <= 1e-6 * np.abs(known)) | ~there
+    matches: np.ndarray = same.all(axis=2).any(axis=1) & (there.sum(axis=2)[:, 0] >= 3)
     return matches
 
 

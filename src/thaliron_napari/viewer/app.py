@@ -1,11 +1,13 @@
 """The program: a napari window with the dock in place."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from qtpy.QtWidgets import QDockWidget
 
 from thaliron_napari.case import Case, Role, open_case
+from thaliron_napari.errors import ThalIronError
 from thaliron_napari.viewer.panel import Panel
 from thaliron_napari.viewer.reading import Reading
 
@@ -23,12 +25,24 @@ def open_window(paths: list[Path], images: dict[Role, Path], derivatives: Path |
     CaseError, ImageError, GridError
         When the patient cannot be opened; no window appears then.
     """
-    case = open_case(paths, images=images, derivatives=derivatives, reader=reader) if paths or images else None
-    import napari
+    with ThreadPoolExecutor(1) as beside:  # the files are read while napari is imported and makes its window
+        opening = beside.submit(_open, paths, images, derivatives, reader)
+        import napari
 
-    make_window(case, reader=reader)
+        viewer = napari.Viewer(title="ThalIron", show=False)
+        try:
+            case = opening.result()
+        except ThalIronError:
+            viewer.close()
+            raise
+    make_window(case, reader=reader, viewer=viewer)
+    viewer.show()
     napari.run()
     return 0
+
+
+def _open(paths: list[Path], images: dict[Role, Path], derivatives: Path | None, reader: str) -> Case | None:
+    return open_case(paths, images=images, derivatives=derivatives, reader=reader) if paths or images else None
 
 
 def make_window(case: Case | None = None, *, reader: str = "", viewer: Any = None) -> Panel:

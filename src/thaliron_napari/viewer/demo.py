@@ -283,7 +283,8 @@ def _report(case: Case, knowledge: Knowledge, folder: Path, pictures: Path) -> i
         print(f"{words:32}{value if value is None else format(value, '10.2f')}{truth:10.2f}")
         good &= isinstance(value, float) and abs(value - truth) <= allowed
     print(
-        f"\npictures  {pictures}\ntables    {folder / 'tables'}\nreports   {folder / 'reports'}\ncase      {case.folder}"
+        f"\npictures  {pictures}\ntables    {folder / 'tables'}\nreports   {folder / 'reports'}\n"
+        f"case      {case.folder}"
     )
     return 0 if good else 1
 

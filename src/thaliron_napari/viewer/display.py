@@ -10,6 +10,7 @@ import numpy as np
 from napari.layers import Image, Labels, Layer
 from napari.utils.colormaps import DirectLabelColormap
 from numpy.typing import NDArray
+from qtpy.QtCore import QTimer
 
 from thaliron_napari.case import SIDE_LABEL, SIDES, Case, Edit, Role
 from thaliron_napari.case.case import ROLE_NAME
@@ -26,6 +27,8 @@ Box = tuple[slice, slice, slice]
 QSM_RANGE_PPB = (-100.0, 200.0)
 OURS = "thaliron"
 """Key in the metadata of our layers."""
+
+_AFTER_PICTURE_MS = 150
 
 # Codes of the thalami as shown: 1 and 2 on key slices, 3 and 4 on slices that were filled between.
 _GENERATED = 2
@@ -60,6 +63,7 @@ class Display:
         self.selected_lesion: int | None = None
         self.outlines = True
         self._layers: dict[str, Layer] = {}
+        self._later: QTimer | None = None
         self._resampled: dict[tuple[Any, ...], NDArray[Any]] = {}
         self._blend = {"qsm": 0.3, "flair": 1.0}
         self._limits: dict[Role, tuple[float, float]] = {"qsm": QSM_RANGE_PPB}
@@ -80,37 +84,45 @@ class Display:
         self.selected_lesion = None
         choices: list[Role] = [role for role in ("flair", "t1", "t1ce", "magnitude") if role in case.images]
         self.fused_role = choices[0] if choices else "flair"
-        self.show("qsm" if "qsm" in case.images else "flair", keep_place=False)
+        self.grid_name = "qsm" if "qsm" in case.images else "flair"
+        for key in list(self._layers):
+            self._drop(key)
+        self._show_base()
+        self._go_to_middle()
+        # The picture first: the other layers take napari seconds to make and can come once it is on screen.
+        self._later = QTimer()
+        self._later.setSingleShot(True)
+        self._later.timeout.connect(self._show_rest)
+        self._later.start(0)
 
-    def show(self, name: GridName, *, keep_place: bool = True) -> None:
+    def _show_rest(self) -> None:
+        assert self._later is not None
+        if self._later.interval() == 0:  # the event loop runs now: leave it the time to paint
+            self._later.start(_AFTER_PICTURE_MS)
+        elif all(layer in self.viewer.layers for layer in self._layers.values()):  # not closed meanwhile
+            self.show(self.grid_name)
+
+    def show(self, name: GridName) -> None:
         """Bring everything onto the grid of the QSM or of the FLAIR, at the same place in the patient."""
         case = self.case
         if case is None or name not in case.images:
             return
-        place = self.grid.world(self._index_shown()) if keep_place and self._layers else None
-        if place is not None:
-            place = self._carry(place, self.grid_name, name)
+        if self._later is not None:
+            self._later.stop()
+        place = self._carry(self.grid.world(self._index_shown()), self.grid_name, name)
         self.grid_name = name
         self._show_images()
         for layer in ("thalami", "CSF", "lesions"):
             self._show_labels(layer)
-        spacing = self.grid.spacing
-        index = np.array(self.grid.shape) // 2 if place is None else np.round(self.grid.index(place))
-        for axis, (i, n) in enumerate(zip(index, self.grid.shape, strict=True)):
-            self.viewer.dims.set_point(axis, float(np.clip(i, 0, n - 1) * spacing[axis]))
-        if place is None:
-            self.viewer.reset_view()
+        index = np.clip(np.round(self.grid.index(place)), 0, np.array(self.grid.shape) - 1)
+        self.go_to(tuple(index))
 
     # -- images
 
     def _show_images(self) -> None:
         case = self.case
         assert case is not None
-        if "qsm" in case.images:
-            ppb = case.qsm_ppb if case.unit else case.images["qsm"].data
-            self._show_image("QSM", "qsm", ppb)
-        else:
-            self._drop("QSM")
+        self._show_base()
         if self.fused_role in case.images:
             self._show_image("fused", self.fused_role, case.images[self.fused_role].data)
         else:
@@ -118,6 +130,16 @@ class Display:
         self.set_blend(self.blend)
         base = self._layers.get("QSM") or self._layers.get("fused")
         self.viewer.layers.selection.active = base
+
+    def _show_base(self) -> None:
+        """Show the QSM, in ppb where its unit is known; the anatomical image where there is none."""
+        case = self.case
+        assert case is not None
+        if "qsm" in case.images:
+            self._show_image("QSM", "qsm", case.qsm_ppb if case.unit else case.images["qsm"].data)
+        else:
+            self._drop("QSM")
+            self._show_image("fused", self.fused_role, case.images[self.fused_role].data)
 
     def _show_image(self, key: str, role: Role, data: NDArray[np.float32]) -> None:
         values = self._on_shown_grid(role, data)
@@ -388,6 +410,10 @@ class Display:
         size, step = self.grid.shape[along], self.grid.spacing[along]
         index = np.clip(round(dims.point[axis] / step) + slices, 0, size - 1)
         dims.set_point(axis, float(index * step))
+
+    def _go_to_middle(self) -> None:
+        self.go_to(tuple(n // 2 for n in self.grid.shape))
+        self.viewer.reset_view()
 
     def go_to(self, index: NDArray[np.float64] | tuple[float, ...]) -> None:
         """Show the axial slice of an index (z, y, x) of the grid on show, centred in the plane on it."""

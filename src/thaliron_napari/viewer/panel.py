@@ -69,7 +69,7 @@ class Panel(QWidget):
             step.setVisible(False)
             self.headers.append(header)
         steps_column.addStretch(1)
-        scroll = QScrollArea()
+        self._scroll = scroll = QScrollArea()
         scroll.setWidgetResizable(True)
         scroll.setFrameShape(QFrame.Shape.NoFrame)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -105,6 +105,7 @@ class Panel(QWidget):
         reading.case_opened.connect(self._on_case)
         reading.changed.connect(self._on_edit)
         reading.saved.connect(lambda: self._soon.start())
+        reading.cohort_changed.connect(lambda: self._soon.start())
         reading.viewer.cursor.events.position.connect(self._show_cursor)
         self._detach = [mouse.attach(reading), keys.attach(reading), letters.attach(reading.display)]
         self.destroyed.connect(lambda _object=None, undo=tuple(self._detach): [detach() for detach in undo])
@@ -118,6 +119,7 @@ class Panel(QWidget):
             header.setChecked(i == place)
         self.steps[place].enter()
         self.refresh()
+        QTimer.singleShot(0, self._bring_into_sight)
 
     def step(self, kind: type[Step]) -> Any:
         """The step of a kind."""
@@ -144,6 +146,11 @@ class Panel(QWidget):
         """Write the files before the dock goes."""
         self.reading.save_quietly()
         super().closeEvent(event)
+
+    def _bring_into_sight(self) -> None:
+        """Scroll so that the open step shows from its header on; its last rows may lie below the edge."""
+        self._scroll.ensureWidgetVisible(self.steps[self.open_place], 0, 0)
+        self._scroll.ensureWidgetVisible(self.headers[self.open_place], 0, 0)
 
     def _on_case(self) -> None:
         case = self.reading.case

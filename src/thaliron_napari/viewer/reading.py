@@ -36,6 +36,7 @@ class Reading:
     """The window of an image was changed on the canvas."""
     blend_changed = Signal()
     saved = Signal()
+    cohort_changed = Signal()
 
     def __init__(self, viewer: Any, *, reader: str = "") -> None:
         self.viewer = viewer

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from napari.utils.notifications import show_error, show_info
-from qtpy.QtCore import Qt, QTimer
+from qtpy.QtCore import Qt
 from qtpy.QtGui import QHideEvent
-from qtpy.QtWidgets import QApplication, QDockWidget, QFileDialog, QScrollArea
+from qtpy.QtWidgets import QApplication, QDockWidget, QFileDialog
 
 from thaliron_napari.errors import TableError, ThalIronError
 from thaliron_napari.viewer.reading import Reading
@@ -175,6 +175,7 @@ class RegressionStep(Step):
             return False
         self.cohort = replace(self.cohort, path=path, saved=True)
         self.refresh()
+        self.reading.cohort_changed.emit()
         show_info(f"Cohort written to {path}")
         return True
 
@@ -222,8 +223,6 @@ class RegressionStep(Step):
         dock.show()
         dock.raise_()
         view.show()
-        # The wide view takes height from the steps; what is in use must stay in sight.
-        QTimer.singleShot(0, self._into_sight)
 
     def enter(self) -> None:
         """Put the tools down, get the statistics ready, open the wide view where there is a cohort."""
@@ -297,6 +296,7 @@ class RegressionStep(Step):
             with _Waiting():
                 self._view.show_table(self.cohort.table, self.cohort.note, another=another)
         self.refresh()
+        self.reading.cohort_changed.emit()
 
     def _dictionary(self) -> dict[str, dict[str, Any]]:
         from thaliron_napari.cohort import synthetic_dictionary
@@ -311,13 +311,6 @@ class RegressionStep(Step):
             known |= {name: entry for name, entry in synthetic_dictionary().items() if name in names}
             known["id"] = {"Description": self.cohort.note}
         return {name: known[name] for name in names if name in known}
-
-    def _into_sight(self) -> None:
-        area = self.parentWidget()
-        while area is not None and not isinstance(area, QScrollArea):
-            area = area.parentWidget()
-        if area is not None and self.isVisible():
-            area.ensureWidgetVisible(self, 0, 40)
 
     def _wait_for_statistics(self) -> None:
         # Two threads that import one package at a time can see it half made, so the import under way ends first.
