@@ -118,6 +118,7 @@ def test_lesions_are_where_they_say(any_patient: Patient) -> None:
     assert sorted(np.unique(truth.lesions)) == list(range(len(truth.lesions_info) + 1))
     assert {i.kind for i in truth.lesions_info} == {"periventricular", "juxtacortical", "deep"}
     assert sum(i.enhancing for i in truth.lesions_info) == 1
+    assert min(i.volume_ml for i in truth.lesions_info) > 0.07
     voxel_ml = np.prod(flair.spacing) / 1000
     for lesion in truth.lesions_info:
         at = np.rint(voxel(flair, np.array(lesion.centre)))[0].astype(int)

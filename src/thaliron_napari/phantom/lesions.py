@@ -40,16 +40,16 @@ class Lesion:
 
 # kind, how many, semi-axes from and to in mm
 _PLAN = (
-    ("periventricular", 5, 3.0, 6.5),
-    ("juxtacortical", 3, 3.4, 5.0),
-    ("deep", 3, 2.4, 4.4),
+    ("periventricular", 5, 3.4, 7.4),
+    ("juxtacortical", 3, 3.8, 5.4),
+    ("deep", 3, 2.6, 4.8),
 )
-_APART_MM = 5.0
+_APART_MM = 4.0
 
 
 def place_lesions(fields: folds.Fields, rng: np.random.Generator) -> tuple[Lesion, ...]:
     """Scatter lesions over the white matter: by the ventricles, under the cortex, between; one deep one enhances."""
-    index = np.stack([rng.integers(0, n, 60000) for n in folds.SHAPE])
+    index = np.stack([rng.integers(0, n, 100000) for n in folds.SHAPE])
     hull, sulcus, reach, ventricle = (
         f[tuple(index)] for f in (fields.hull, fields.sulcus, fields.reach, fields.ventricle)
     )
@@ -60,7 +60,13 @@ def place_lesions(fields: folds.Fields, rng: np.random.Generator) -> tuple[Lesio
     nuclei = np.minimum.reduce([f(side) for f in (caudate, insular_cistern, pallidum, putamen, thalamus)])
     free = (hull < 0) & (nuclei > 3.5) & (z > -8) & (np.abs(x) > 6)
     where = {
-        "periventricular": free & (ventricle > 0.5) & (ventricle < 2.5) & (cortex > 7) & (z > 6) & (np.abs(x) > 12),
+        "periventricular": free
+        & (ventricle > 0.5)
+        & (ventricle < 2.5)
+        & (cortex > 7)
+        & (z > 6)
+        & (np.abs(x) > 14)
+        & (nuclei > 4.5),
         "juxtacortical": free & (cortex > 3.2) & (cortex < 4.6) & (ventricle > 14) & (z > 4),
         "deep": free & (cortex > 7) & (ventricle > 7) & (z > 10),
     }
