@@ -13,6 +13,7 @@ from thaliron_napari.errors import AnnotationError
 MARGIN_MM = 8.0  # around the keys' bounding box, in plane, so that the shape may bulge between keys
 ALIGNMENT = 0.5  # share of the way that overlapping keys are moved onto a common centre before interpolating
 DRAWN_SD = 0.6  # uncertainty of a drawn edge, in voxels in plane
+SMOOTHING_MM = (0.8, 0.5, 0.5)  # (z, y, x) of an edge that follows an image
 USUAL_SD = 0.3  # and of an interpolated one, in mm for each mm to the nearest key
 
 
@@ -132,8 +133,11 @@ def fill_between_contours(
     if pictures:
         sd_mm = _edge_sd_mm(inside, slices - slices[0], step)
         level_mm = follow_margins(level_mm, sd_mm, inside, slices - slices[0], step, [p[crop] for p in pictures])
+        level_mm = _smoothed(level_mm > 0, inside, slices - slices[0], step)
     filled = level_mm > 0
     filled[slices - slices[0]] = inside[slices - slices[0]]
+    if pictures:
+        filled = _connected_with(inside, filled)
     result[crop] = filled
     return result
 
@@ -180,6 +184,23 @@ def _interpolated_distance_mm(
         ]
         level[row] = PchipInterpolator(slices, np.stack(moved), axis=0)(k)
     return level
+
+
+def _smoothed(
+    filled: NDArray[np.bool_], drawn: NDArray[np.bool_], slices: NDArray[np.intp], spacing: NDArray[np.float64]
+) -> NDArray[np.float32]:
+    """Signed distances of the slices, smoothed: in distance, unlike in odds, this moves a smooth edge nowhere."""
+    level = np.stack([signed_distance_mm(mask, spacing[1:]) for mask in filled])
+    level[slices] = np.stack([signed_distance_mm(drawn[k], spacing[1:]) for k in slices])
+    return np.asarray(ndimage.gaussian_filter(level, np.array(SMOOTHING_MM) / spacing))
+
+
+def _connected_with(drawn: NDArray[np.bool_], filled: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """What hangs together with a key; specks that only look like the structure go."""
+    pieces, count = ndimage.label(filled, structure=np.ones((3, 3, 3)))
+    keep = np.zeros(count + 1, dtype=bool)
+    keep[pieces[drawn]] = True
+    return np.asarray(keep[pieces])
 
 
 def _edge_sd_mm(

@@ -14,7 +14,7 @@ MOST_ODDS = 4.0  # no single voxel's look is trusted beyond these log-odds
 SCALES_MM = (0.0, 1.0, 2.0)  # smoothing of the images that the key slices' classifier sees
 POSITION_WEIGHT = 0.5  # of the position against the looks, under the ridge
 RIDGE = 3.0
-MOST_TAUGHT = 4000  # voxels of the key slices that are learned from
+MOST_TAUGHT = 3000  # voxels of the key slices that are learned from
 KEY_WEIGHT = 0.4  # neighbouring voxels tell nearly the same, so evidence counts less than if it were independent
 
 WINDOW_MM = 2.5  # reach (standard deviation) of what is called local
@@ -111,7 +111,7 @@ def _as_on_the_keys(
 
     beta = _logistic_regression(design(base[taught]).astype(np.float64), answer, weight)
     odds = np.zeros(level_mm.shape, dtype=np.float32)
-    odds[near] = np.clip(design(base) @ beta.astype(np.float32), -MOST_ODDS, MOST_ODDS)
+    odds[near] = np.clip(np.einsum("ni,i->n", design(base), beta.astype(np.float32)), -MOST_ODDS, MOST_ODDS)
     return odds
 
 
@@ -123,9 +123,10 @@ def _logistic_regression(
     ridge[0] = 1e-6
     beta = np.zeros(design.shape[1])
     for _ in range(8):
-        p = 1 / (1 + np.exp(-np.clip(design @ beta, -30, 30)))
-        curvature = (design * (weight * p * (1 - p))[:, None]).T @ design + np.diag(ridge)
-        move = np.linalg.solve(curvature, design.T @ (weight * (answer - p)) - ridge * beta)
+        p = 1 / (1 + np.exp(-np.clip(np.einsum("ni,i->n", design, beta), -30, 30)))
+        # No BLAS product: its threads wait for each other longer than a sum this small takes on a busy computer.
+        curvature = np.einsum("ni,nj->ij", design * (weight * p * (1 - p))[:, None], design) + np.diag(ridge)
+        move = np.linalg.solve(curvature, np.einsum("ni,n->i", design, weight * (answer - p)) - ridge * beta)
         beta += move
         if np.abs(move).max() < 1e-2:
             break

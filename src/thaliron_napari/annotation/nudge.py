@@ -70,7 +70,7 @@ def nudge(
     >>> mask = np.zeros((9, 9), bool)
     >>> mask[3:6, 3:6] = True
     >>> int(nudge(mask, (4, 4), (4, 6), 1.0, (1, 1)).sum())
-    11
+    13
     """
     mask, spacing = _checked(mask2d, spacing2d)
     a, b = _point(start, "start"), _point(stop, "stop")
@@ -136,16 +136,23 @@ def drop_crumbs(before: ArrayLike, after: ArrayLike, radius_mm: float, spacing2d
     new = np.array(after, dtype=bool)
     if new.shape != old.shape:
         raise AnnotationError(f"The masks before and after a stroke differ in shape: {old.shape} and {new.shape}.")
-    gone = old & ~new
-    if not gone.any():
+    if not (old & ~new).any():
         return new
+    rows, columns = np.flatnonzero((old | new).any(axis=1)), np.flatnonzero((old | new).any(axis=0))
+    box = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
+    new[box] &= ~_crumbs(old[box], new[box], radius_mm, spacing)
+    return new
+
+
+def _crumbs(old: Bool2D, new: Bool2D, radius_mm: float, spacing: NDArray[np.float64]) -> Bool2D:
+    gone = old & ~new
     # Only what hung together with a voxel that is gone can have been cut off by the stroke.
     old_pieces, _ = ndimage.label(old | new, structure=np.ones((3, 3)))
     touched = np.unique(old_pieces[gone])
     rest = new & np.isin(old_pieces, touched)
     pieces, count = ndimage.label(rest)
     if count < 2:
-        return new
+        return np.zeros_like(new)
     areas = np.bincount(pieces.ravel(), minlength=count + 1) * float(spacing.prod())
     parent = np.zeros(count + 1, dtype=old_pieces.dtype)
     parent[pieces] = old_pieces
@@ -156,8 +163,7 @@ def drop_crumbs(before: ArrayLike, after: ArrayLike, radius_mm: float, spacing2d
     crumb[beside] = True
     crumb &= (areas < CRUMB_OF_DISC * np.pi * radius_mm**2) & (areas < CRUMB_OF_PIECE * largest[parent])
     crumb[0] = False
-    result: Bool2D = new & ~crumb[pieces]
-    return result
+    return np.asarray(crumb[pieces])
 
 
 def _swept_disc(
