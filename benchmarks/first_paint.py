@@ -26,7 +26,7 @@ import sys
 from pathlib import Path
 import napari
 from thaliron_napari.viewer import app
-napari.run = lambda: None
+napari.run = lambda **_options: None
 app.open_window([Path(sys.argv[1])], {}, derivatives=Path(sys.argv[2]))
 viewer = napari.current_viewer()
 """

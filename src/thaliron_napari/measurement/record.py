@@ -89,7 +89,8 @@ def measure_thalami(
             f"thalamus_{prefix}median_ppb": part.median_ppb,
             f"chi_{prefix}ppb": relative_ppb(part, reference) if reference is not None else None,
         }
-    return {name: _known(value) for name, value in values.items()}
+    main_first = sorted(values, key=lambda name: not name.startswith("chi_"))
+    return {name: _known(values[name]) for name in main_first}
 
 
 def measure_case(case: Case) -> Record:

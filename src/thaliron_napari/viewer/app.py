@@ -37,7 +37,7 @@ def open_window(paths: list[Path], images: dict[Role, Path], derivatives: Path |
             raise
     make_window(case, reader=reader, viewer=viewer)
     viewer.show()
-    napari.run()
+    napari.run(gui_exceptions=True)  # a defect is told, and the window lives on
     return 0
 
 

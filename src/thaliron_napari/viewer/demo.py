@@ -89,7 +89,8 @@ def learn(case: Case) -> Knowledge:
     )
     qsm, flair = case.volume("qsm").grid, case.volume("flair").grid
     atria = {side: _index(qsm, truth["atria_mm"][side]) for side in SIDES}
-    lesions = tuple((flair.nearest(item["centre"]), bool(item["enhancing"])) for item in truth["lesions"])
+    from_below = sorted(truth["lesions"], key=lambda item: flair.nearest(item["centre"])[0])
+    lesions = tuple((flair.nearest(item["centre"]), bool(item["enhancing"])) for item in from_below)
     return Knowledge(
         labels.data,
         atria,
@@ -124,7 +125,7 @@ def scripted_reading(images: dict[Role, Path], folder: Path) -> int:
 
     def picture(name: str) -> None:
         QTest.qWait(400)
-        viewer.screenshot(str(pictures / f"{name}.png"), canvas_only=False, flash=False)
+        viewer.screenshot(str(pictures / f"{name}.png"), canvas_only=name.startswith("figure"), flash=False)
 
     knowledge = learn(case)
     read_case(panel, knowledge, folder, picture)
@@ -155,8 +156,10 @@ def read_case(panel: Panel, knowledge: Knowledge, folder: Path, picture: Picture
     picture("3-thalamus")
     _place_circles(panel, hand, knowledge)
     picture("4-csf")
+    _black_outline(panel, picture)
     _click_lesions(panel, hand, knowledge)
     picture("5-lesions")
+    _purple_lesions(panel, picture)
     _measure(panel, hand, folder)
     picture("6-measurements")
     _regress(panel, folder)
@@ -246,6 +249,29 @@ def _click_lesions(panel: Panel, hand: Hand, knowledge: Knowledge) -> None:
             step.enhancing.activated.emit(step.enhancing.currentIndex())
     hand.key(Qt.Key.Key_Return)
     QTest.qWait(100)
+
+
+def _black_outline(panel: Panel, picture: Picture) -> None:
+    """The thalami on the susceptibility map as the study prints them: outlined in black."""
+    display, case = panel.reading.display, panel.reading.case
+    assert case is not None
+    labels = case.annotations.maps["thalami"]
+    display.go_to((float((labels > 0).sum(axis=(1, 2)).argmax()), *(np.array(labels.shape[1:]) / 2)))
+    display.recolour("thalami", "black")
+    picture("figure-qsm-thalami")
+    display.recolour("thalami")
+
+
+def _purple_lesions(panel: Panel, picture: Picture) -> None:
+    """The lesions on the FLAIR as the study prints them: filled in purple."""
+    display, case = panel.reading.display, panel.reading.case
+    assert case is not None
+    display.select_lesion(None)
+    display.set_outlines(False)
+    labels = case.annotations.maps["lesions"]
+    display.go_to((float((labels > 0).sum(axis=(1, 2)).argmax()), *(np.array(labels.shape[1:]) / 2)))
+    picture("figure-flair-lesions")
+    display.set_outlines(True)
 
 
 def _measure(panel: Panel, hand: Hand, folder: Path) -> None:

@@ -16,7 +16,6 @@ from thaliron_napari.case import SIDE_LABEL, SIDES, Case, Edit, Role
 from thaliron_napari.case.case import ROLE_NAME
 from thaliron_napari.case.csf import csf_mask
 from thaliron_napari.case.edits import VoxelChange
-from thaliron_napari.errors import CaseError
 from thaliron_napari.imaging import Grid
 from thaliron_napari.imaging.resampling import resample
 from thaliron_napari.viewer import colours
@@ -88,6 +87,7 @@ class Display:
         for key in list(self._layers):
             self._drop(key)
         self._show_base()
+        self.viewer.dims.axis_labels = ("slice", "row", "column")
         self._go_to_middle()
         # The picture first: the other layers take napari seconds to make and can come once it is on screen.
         self._later = QTimer()
@@ -296,12 +296,12 @@ class Display:
                 layer.contour = 1 if outlines else 0
                 layer.opacity = 1.0 if outlines else 0.5
 
-    def set_annotations_visible(self, visible: bool) -> None:
-        """Show or hide all annotations on this grid."""
-        for name in _COLOURS:
-            layer = self._labels(name)
-            if layer is not None:
-                layer.visible = visible
+    def recolour(self, name: str, colour: str | None = None) -> None:
+        """Show all of a label layer in one colour, or in its own again."""
+        layer = self._labels(name)
+        if layer is not None:
+            codes = {code: colour or own for code, own in _COLOURS[name].items()}
+            layer.colormap = _colormap(codes)
 
     def refresh(self) -> None:
         """Redraw the label layers."""
@@ -324,12 +324,11 @@ class Display:
         layer = self._layers.get(name)
         if not (isinstance(layer, Labels) and layer in self.viewer.layers and layer.data.shape == self.grid.shape):
             self._drop(name)
-            table: dict[int | None, str] = {None: "transparent", 0: "transparent", **_COLOURS[name]}
             layer = self.viewer.add_labels(
                 np.zeros(self.grid.shape, np.uint8),
                 name=name,
                 scale=self.grid.spacing,
-                colormap=DirectLabelColormap(color_dict=table),
+                colormap=_colormap(_COLOURS[name]),
                 opacity=1.0 if self.outlines else 0.5,
                 units="mm",
                 metadata={OURS: name},
@@ -439,17 +438,8 @@ class Display:
         return {layer.name: float(layer.data[tuple(index)]) for layer in shown.values()}
 
 
-def require_case(display: Display) -> Case:
-    """The case on show.
-
-    Raises
-    ------
-    CaseError
-        When none is open.
-    """
-    if display.case is None:
-        raise CaseError("No patient is open; choose the images in the step Study.")
-    return display.case
+def _colormap(codes: dict[int, str]) -> DirectLabelColormap:
+    return DirectLabelColormap(color_dict={None: "transparent", 0: "transparent", **codes})
 
 
 def _robust_range(values: NDArray[np.float32]) -> tuple[float, float]:

@@ -151,6 +151,7 @@ class Panel(QWidget):
         """Scroll so that the open step shows from its header on; its last rows may lie below the edge."""
         self._scroll.ensureWidgetVisible(self.steps[self.open_place], 0, 0)
         self._scroll.ensureWidgetVisible(self.headers[self.open_place], 0, 0)
+        self._scroll.horizontalScrollBar().setValue(0)
 
     def _on_case(self) -> None:
         case = self.reading.case

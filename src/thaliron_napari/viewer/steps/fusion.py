@@ -10,7 +10,7 @@ from thaliron_napari.viewer.reading import Reading
 from thaliron_napari.viewer.steps.step import Step, button, text
 from thaliron_napari.viewer.work import run_in_background
 
-_PRESETS = {"QSM −100 to 200": (-100.0, 200.0), "QSM −50 to 100": (-50.0, 100.0), "QSM −150 to 150": (-150.0, 150.0)}
+_PRESETS = {"−100 … 200": (-100.0, 200.0), "−50 … 100": (-50.0, 100.0), "−150 … 150": (-150.0, 150.0)}
 
 
 class FusionStep(Step):
@@ -47,18 +47,15 @@ class FusionStep(Step):
         self.column.addLayout(row)
 
         row = QHBoxLayout()
-        row.addWidget(text("Window", wraps=False))
+        row.addWidget(text("QSM window, ppb", wraps=False))
         self.low, self.high = (_ppb_box("lowest"), _ppb_box("highest"))
         for box in (self.low, self.high):
             box.editingFinished.connect(self._set_window)
             row.addWidget(box)
-        self.preset = QComboBox()
-        self.preset.addItem("presets")
-        for name in _PRESETS:
-            self.preset.addItem(name)
-        self.preset.activated.connect(self._use_preset)
-        row.addWidget(self.preset)
         self.column.addLayout(row)
+        self.add_row(
+            *(button(name, "Set this window, in ppb.", lambda name=name: self.use_preset(name)) for name in _PRESETS)
+        )
         self.column.addWidget(
             text("On the picture: wheel scrolls, Ctrl+wheel zooms, middle drag pans, right drag sets the window.")
         )
@@ -135,17 +132,15 @@ class FusionStep(Step):
     def _set_window(self) -> None:
         self.reading.display.set_limits("qsm", self.low.value(), self.high.value())
 
-    def _use_preset(self, _index: int) -> None:
-        limits = _PRESETS.get(self.preset.currentText())
-        if limits:
-            self.reading.display.set_limits("qsm", *limits)
-            self.refresh()
+    def use_preset(self, name: str) -> None:
+        """Set one of the usual windows."""
+        self.reading.display.set_limits("qsm", *_PRESETS[name])
+        self.refresh()
 
 
 def _ppb_box(which: str) -> QDoubleSpinBox:
     box = QDoubleSpinBox()
     box.setRange(-2000, 2000)
     box.setDecimals(0)
-    box.setSuffix(" ppb")
     box.setToolTip(f"The {which} susceptibility of the grey scale.")
     return box

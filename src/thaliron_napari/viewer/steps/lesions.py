@@ -142,6 +142,7 @@ class LesionStep(Step):
         for row in range(self.list.rowCount()):
             if number is not None and self.list.item(row, 0).text() == str(number):
                 self.list.selectRow(row)
+                self.list.scrollToItem(self.list.item(row, 0))
         self.list.blockSignals(False)
         known = case is not None and number is not None and f"lesion/{number}" in case.annotations.facts
         self.sensitivity.setEnabled(known)
