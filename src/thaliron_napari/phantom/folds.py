@@ -4,8 +4,8 @@ The hull of a hemisphere is an analytic solid. On it a labyrinth of sulci grows 
 inhibition (the mechanism of Turing patterns), kept on the surface by the closest point method: after every step each
 voxel takes the value of the hull's nearest point, so the pattern is the same all along a normal and the sulci cut in
 at right angles to the surface. What is kept are fields without kinks (depth under the hull, signed distance to the
-middle of the nearest sulcus, how deep sulci reach), which trilinear interpolation brings to any grid; the kinks of a
-thin sulcus are made there, at full sharpness.
+middle of the nearest sulcus, how deep sulci reach), which cubic interpolation brings to any grid; the kinks of a thin
+sulcus are made there, at full sharpness.
 
 References
 ----------

@@ -75,7 +75,7 @@ def red_nucleus(points: Points) -> FloatArray:
 
 def massa(points: Points) -> FloatArray:
     """The bridge between the thalami through the third ventricle."""
-    return tube(points, [(-4, -12, 6), (4, -12, 6)], 2.6)
+    return np.asarray(np.maximum(tube(points, [(-4, -12, 6), (4, -12, 6)], 2.6), np.abs(points[0]) - np.float32(2.6)))
 
 
 def pineal(points: Points) -> FloatArray:

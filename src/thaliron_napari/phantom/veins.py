@@ -8,7 +8,7 @@ from .structure import Structure
 # Path and radii in mm; those that exist on both sides are written for the right one.
 _PAIRED: list[tuple[list[Triple], float, float]] = [
     # internal cerebral vein, over the thalamus's inner upper border
-    ([(2.8, 0.5, 12.5), (2.6, -8, 16.2), (2.8, -18, 17.0), (3.0, -28, 15.2), (2.0, -36, 11.5), (0.6, -41, 10)],
+    ([(2.8, 0.5, 12.5), (3.0, -8, 14.6), (3.6, -18, 15.4), (3.6, -28, 13.6), (2.2, -36, 10.8), (0.6, -41, 10)],
      0.95, 1.2),
     # basal vein of Rosenthal, round the midbrain and under the pulvinar
     ([(11, 3, -15), (17, -8, -14), (20, -19, -9.5), (19.2, -28, -3.6), (14, -35.5, 0.6), (6.5, -40, 5), (1, -42.5, 8)],
