@@ -66,6 +66,7 @@ class Display:
         self._resampled: dict[tuple[Any, ...], NDArray[Any]] = {}
         self._blend = {"qsm": 0.3, "flair": 1.0}
         self._limits: dict[Role, tuple[float, float]] = {"qsm": QSM_RANGE_PPB}
+        self._qsm_colours = "gray"
 
     # -- which case, on which grid
 
@@ -153,7 +154,7 @@ class Display:
                 values,
                 name=name,
                 scale=self.grid.spacing,
-                colormap="gray",
+                colormap=self._qsm_colours if role == "qsm" else "gray",
                 blending="translucent",
                 units="mm",
                 metadata={OURS: key},
@@ -209,6 +210,13 @@ class Display:
         self._remember_limits()
         self.fused_role = role
         self._show_images()
+
+    def set_qsm_colours(self, colormap: str) -> None:
+        """Show the QSM in one of napari's colour maps: ``gray``, or one with two signs for an overlay."""
+        self._qsm_colours = colormap
+        layer = self.image_layer("qsm")
+        if layer is not None:
+            layer.colormap = colormap
 
     def limits(self, role: Role) -> tuple[float, float]:
         """Window of an image, in its own values."""

@@ -56,6 +56,12 @@ class FusionStep(Step):
         self.add_row(
             *(button(name, "Set this window, in ppb.", lambda name=name: self.use_preset(name)) for name in _PRESETS)
         )
+        self.colours = QComboBox()
+        self.colours.setToolTip("Grey for reading; two colours that part at the middle of the window for an overlay.")
+        for words, name in (("grey", "gray"), ("blue to red", "RdBu_r"), ("pink to green", "PiYG")):
+            self.colours.addItem(words, name)
+        self.colours.activated.connect(lambda _i: reading.display.set_qsm_colours(self.colours.currentData()))
+        self.add_row(text("QSM colours", wraps=False), self.colours)
         self.column.addWidget(
             text("On the picture: wheel scrolls, Ctrl+wheel zooms, middle drag pans, right drag sets the window.")
         )
