@@ -1,14 +1,28 @@
-"""A lesion from one click: grown on the FLAIR to the half height between the lesion and its own surroundings."""
+"""A lesion from one click, grown on the FLAIR.
+
+Within a box around the seeds the image becomes a map of heights above normal white matter, in the spreads of normal
+tissue, smoothed by total variation. A voxel belongs to the lesion where its height exceeds both
+
+- a share of the way from the usual height of normal tissue there up to the height of the lesion at its seeds
+  (0.4 at the default sensitivity: seeds lie where a lesion is brightest, so this is the half height of all of it), and
+- what normal tissue reaches there by chance: one standard deviation above its mean at the seed, 1.6 from 5 mm on and 2
+  from 15 mm on, for the further from the click, the less likely it is that the reader meant it;
+
+and where it hangs together with a seed by more than a thread. Both thresholds fall as sensitivity rises, and all that
+follows preserves inclusion, so that the masks are nested.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
-from thaliron_napari.annotation.tissue import NormalTissue, checked_image, normal_tissue
+from thaliron_napari.annotation.smoothing import smooth_total_variation
+from thaliron_napari.annotation.tissue import SMOOTHING_MM, NormalTissue, checked_image, height_above, normal_tissue
 from thaliron_napari.errors import AnnotationError
 
 Array = NDArray[np.float32]
@@ -16,9 +30,15 @@ Mask = NDArray[np.bool_]
 Index = tuple[int, ...]
 Box = tuple[slice, ...]
 
-SMOOTH_MM = 0.6
-NECK_MM = 1.2
-FIRST_RADIUS_MM = 12.0
+NECK_MM = 1.2  # half the thickness of what is a thread
+SEED_MM = 1.6  # the reader's aim: the lesion's height is read this far around a seed
+CORE_MM = (3.0, 4.5, 6.0)  # and in a rim this far out where the seed lies in a dark core
+ALSO_MM = 4.0  # how far a further seed makes its own height known
+OUTSIDE_MM = 3.0  # how far a point marked as outside makes its height the usual one
+POINT_MM = 1.2  # what a point marked as outside excludes for certain
+REACH_MM = (8.0, 12.0, 18.0, 27.0, 40.0)  # boxes tried one after another
+SIDES = ndimage.generate_binary_structure(3, 1)
+CORNERS = ndimage.generate_binary_structure(3, 3)
 
 
 def grow_lesion(
@@ -127,88 +147,144 @@ def lesion_in_box(
         raise AnnotationError(
             f"The tissue is that of an image of shape {tissue.shape}, not {image.shape}: estimate it anew."
         )
-    radius_mm = min(FIRST_RADIUS_MM, max_radius_mm)
-    while True:
-        box = _box(inside, radius_mm, spacing_mm, image.shape)
-        crop, complete = _grow_in(image, box, inside, barred, spacing_mm, tissue, sensitivity, radius_mm, allowed)
-        if complete or radius_mm >= max_radius_mm:
-            return box, crop
-        radius_mm = min(2 * radius_mm, max_radius_mm)
+    for reach_mm in REACH_MM:
+        radius_mm = min(reach_mm, max_radius_mm)
+        last = radius_mm >= max_radius_mm or reach_mm == REACH_MM[-1]
+        if last:
+            radius_mm = max_radius_mm
+        scene = _look(image, inside, barred, spacing_mm, tissue, radius_mm, allowed)
+        mask = _grow(scene, 0.5)
+        # The default growth alone chooses the box, so that all sensitivities see the same one and remain nested.
+        if last or not (mask & (scene.distance_mm > 0.75 * radius_mm)).any():
+            break
+    return scene.box, mask if sensitivity == 0.5 else _grow(scene, sensitivity)
 
 
-def _grow_in(
+@dataclass(frozen=True, eq=False)
+class _Scene:
+    """All that growing needs to know of a box, whatever the sensitivity."""
+
+    box: Box
+    height: Array
+    usual: Array  # of normal tissue, raised around points marked as outside
+    lesion: Array  # height of the lesion
+    chance: Array  # what normal tissue reaches by chance above its usual height
+    start: Mask  # the seeds and what is next to them
+    reach: Mask
+    distance_mm: Array
+    seeds: list[Index]
+    spacing: NDArray[np.float64]
+
+
+def _look(
     image: NDArray[np.generic],
-    box: Box,
     inside: list[Index],
-    barred: list[Index],
+    outside: list[Index],
     spacing_mm: NDArray[np.float64],
     tissue: NormalTissue,
-    sensitivity: float,
     radius_mm: float,
     allowed: Mask | None,
-) -> tuple[Mask, bool]:
-    """Grow in one box; also say whether the most generous growth stays clear of the radius."""
+) -> _Scene:
+    box = _box(inside, radius_mm, spacing_mm, image.shape)
     part = image[box].astype(np.float32)
     if not np.all(np.isfinite(part)):
-        raise AnnotationError(
-            f"The FLAIR has values that are not numbers near the seed {inside[0]}: repair the image first."
-        )
-    seeds = [tuple(i - s.start for i, s in zip(index, box, strict=True)) for index in inside]
-    bars = [tuple(i - s.start for i, s in zip(index, box, strict=True)) for index in barred if _holds(box, index)]
-    distance_mm = np.min([_distance(part.shape, seed, spacing_mm) for seed in seeds], axis=0)
+        raise AnnotationError(f"The FLAIR has values that are not numbers near {inside[0]}: repair the image first.")
+    height = height_above(part, tissue.in_box(tissue.level, box), tissue.spread)
+    height = smooth_total_variation(height, spacing_mm, SMOOTHING_MM)
+    usual, scatter = tissue.in_box(tissue.usual, box), tissue.in_box(tissue.scatter, box)
+
+    seeds = [_shift(index, box) for index in inside]
+    distances = [_distance(height.shape, seed, spacing_mm) for seed in seeds]
+    distance_mm: Array = np.minimum.reduce(distances)
+    level, extent_mm = _height_at_click(height, usual[seeds[0]], scatter[seeds[0]], distances[0], inside[0])
+    start = distances[0] <= extent_mm
+    doubt = _doubt(distances[0])
+    lesion = np.full_like(height, level)
+    weight = np.ones_like(height)
+    for seed, away in zip(seeds[1:], distances[1:], strict=True):
+        start |= away <= NECK_MM
+        doubt = np.minimum(doubt, _doubt(away))
+        level = float(np.percentile(height[away <= SEED_MM], 75))
+        if level > usual[seed] + scatter[seed]:
+            nearness = 3 * np.exp(-0.5 * (away / ALSO_MM) ** 2)
+            lesion += nearness * np.float32(level)
+            weight += nearness
+    lesion /= weight
+
+    barred = np.zeros(height.shape, dtype=bool)
+    for index in outside:
+        if all(part.start <= i < part.stop for part, i in zip(box, index, strict=True)):
+            point = _shift(index, box)
+            away = _distance(height.shape, point, spacing_mm)
+            width_mm = min(OUTSIDE_MM, float(distance_mm[point]) / 2)
+            kernel = np.exp(-0.5 * (away / width_mm) ** 2)
+            usual = usual + kernel * np.maximum(height[point] - usual, 0)
+            barred |= away <= min(POINT_MM, float(distance_mm[point]) / 2)
+            barred[point] = True
+    for seed in seeds:
+        barred[seed] = False
+
     reach = distance_mm <= radius_mm
     if allowed is not None:
         reach &= allowed[box]
-    cortex = tissue.in_box(tissue.cortex, box)
-    height = ndimage.gaussian_filter(part, SMOOTH_MM / np.maximum(spacing_mm, SMOOTH_MM), truncate=3.0)
-    height -= tissue.in_box(tissue.level, box)
-    height -= cortex * np.float32(tissue.grey)
-    height /= np.float32(tissue.spread)
-    floor = 1.0 + 0.5 * cortex
-    full = _lesion_height(height, seeds, inside, spacing_mm)
-    score = np.where(reach, (height - floor) / max(full - 1.0, 1.0), -1.0)
-    for seed in seeds:
-        score[seed] = max(score[seed], 1.0)
-    limit = 0.75 - 0.6 * sensitivity
-    grown = _component(score, limit, seeds, bars, spacing_mm)
-    widest = _component(score, 0.15, seeds, bars, spacing_mm) if sensitivity < 1 else grown
-    edge = distance_mm > radius_mm - 2 * spacing_mm.max()
-    return grown, not bool((widest & edge).any())
+    brain = tissue.in_box(tissue.brain, box) > 0.25
+    if all(brain[seed] for seed in seeds):
+        reach &= brain
+    reach &= ~barred
+    chance = scatter * doubt
+    return _Scene(box, height, usual, lesion, chance, start & reach, reach, distance_mm, seeds, spacing_mm)
 
 
-def _lesion_height(height: Array, seeds: list[Index], clicked: list[Index], spacing_mm: NDArray[np.float64]) -> float:
-    """Height of the lesion above normal tissue, in its spreads: what is bright within 2.5 mm of a seed."""
-    near = np.concatenate([height[_distance(height.shape, seed, spacing_mm) <= 2.5] for seed in seeds])
-    full = float(np.percentile(near, 75))
-    if full < 1.5:
-        raise AnnotationError(
-            f"Nothing at {clicked[0]} is brighter than normal tissue: click on the bright part of a lesion."
-        )
-    return full
+def _doubt(away_mm: Array) -> Array:
+    """How many standard deviations above the usual a voxel must be, this far from a click."""
+    doubt: Array = np.interp(away_mm, [0.0, 5.0, 15.0], [1.0, 1.6, 2.0]).astype(np.float32)
+    return doubt
 
 
-def _component(
-    score: Array, limit: float, seeds: list[Index], bars: list[Index], spacing_mm: NDArray[np.float64]
-) -> Mask:
-    """What is above the limit and hangs together with the first seed by more than a thin neck."""
-    bright = score >= limit
-    for bar in bars:
-        bright &= _distance(score.shape, bar, spacing_mm) > 2.0
-    start = np.zeros_like(bright)
-    for seed in seeds:
-        start |= _distance(score.shape, seed, spacing_mm) <= NECK_MM
-    core = ndimage.distance_transform_edt(np.pad(bright, 1), sampling=spacing_mm)[1:-1, 1:-1, 1:-1] > NECK_MM
-    core = _reached(core | start & bright, seeds[0])
-    opened = bright & (ndimage.distance_transform_edt(~core, sampling=spacing_mm) <= NECK_MM + 0.5 * spacing_mm.min())
-    return _reached(ndimage.binary_fill_holes(_reached(opened, seeds[0])), seeds[0])
+def _height_at_click(height: Array, usual: float, scatter: float, away: Array, clicked: Index) -> tuple[float, float]:
+    """Height of the lesion at its first seed, and how far around it all belongs to it: far only in a dark core."""
+    level = float(np.percentile(height[away <= SEED_MM], 75))
+    if level > usual + scatter:
+        return level, NECK_MM
+    for radius_mm in CORE_MM:
+        shell = height[(away <= radius_mm) & (away > radius_mm - 1.5)]
+        if shell.size and np.percentile(shell, 40) > usual + 1.5 * scatter:
+            return float(np.median(shell)), radius_mm - 0.75
+    raise AnnotationError(
+        f"Nothing at {clicked} is brighter than normal tissue: click on the bright part of a lesion, or paint it."
+    )
 
 
-def _reached(mask: Mask, seed: Index) -> Mask:
-    mask = mask.copy()
-    mask[seed] = True
-    labels, _ = ndimage.label(mask)
-    reached: Mask = labels == labels[seed]
-    return reached
+def _grow(scene: _Scene, sensitivity: float) -> Mask:
+    share = np.float32(np.interp(sensitivity, [0, 0.5, 1], [0.75, 0.4, 0.15]))
+    caution = np.float32(np.interp(sensitivity, [0, 0.5, 1], [1.6, 1.0, 0.4]))
+    rise = np.maximum(share * np.maximum(scene.lesion - scene.usual, np.float32(0.3)), caution * scene.chance)
+    bright = ((scene.height >= scene.usual + rise) & scene.reach) | scene.start
+    bright = _with_seeds(bright, scene.seeds)
+    thick = ndimage.binary_erosion(bright, _ball(NECK_MM, scene.spacing)) | scene.start
+    thick = _with_seeds(thick, scene.seeds, CORNERS)
+    opened = bright & ndimage.binary_dilation(thick, _ball(NECK_MM + 0.5 * scene.spacing.min(), scene.spacing))
+    filled = ndimage.binary_fill_holes(_with_seeds(opened, scene.seeds))
+    return _with_seeds(filled & scene.reach, scene.seeds)
+
+
+def _with_seeds(mask: Mask, seeds: list[Index], neighbours: Mask = SIDES) -> Mask:
+    """The pieces of a mask that hold a seed."""
+    labels, count = ndimage.label(mask, neighbours)
+    keep = np.zeros(count + 1, dtype=bool)
+    keep[[labels[seed] for seed in seeds]] = True
+    keep[0] = False
+    kept: Mask = keep[labels]
+    return kept
+
+
+def _ball(radius_mm: float, spacing_mm: NDArray[np.float64]) -> Mask:
+    half = (radius_mm / spacing_mm + 1e-6).astype(int)
+    return _distance(tuple(2 * half + 1), tuple(half), spacing_mm) <= radius_mm + 1e-5
+
+
+def _shift(index: Index, box: Box) -> Index:
+    return tuple(i - part.start for i, part in zip(index, box, strict=True))
 
 
 def _distance(shape: tuple[int, ...], index: Index, spacing_mm: NDArray[np.float64]) -> Array:
@@ -222,10 +298,6 @@ def _box(seeds: list[Index], radius_mm: float, spacing_mm: NDArray[np.float64], 
     lower = np.maximum(np.min(seeds, axis=0) - margin, 0)
     upper = np.minimum(np.max(seeds, axis=0) + margin + 1, shape)
     return tuple(slice(int(a), int(b)) for a, b in zip(lower, upper, strict=True))
-
-
-def _holds(box: Box, index: Index) -> bool:
-    return all(part.start <= i < part.stop for part, i in zip(box, index, strict=True))
 
 
 def _checked_index(index: Sequence[int], shape: tuple[int, ...], what: str) -> Index:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage, sparse
 
+from thaliron_napari.annotation.smoothing import smooth_total_variation
 from thaliron_napari.errors import AnnotationError
 
 Array = NDArray[np.float32]
@@ -22,11 +23,16 @@ Mask = NDArray[np.bool_]
 CELL_MM = 1.5
 CORTEX_MM = 3.5  # cortex is 2.5 mm thick on average, 4.5 at most; more in oblique cuts
 FIELD_MM = 15.0  # how fast the level of normal white matter may change through the head (coil profile)
+AROUND_MM = 6.0  # the neighbourhood in which normal tissue is described
+SMOOTHING_MM = 0.2  # total variation, in heights times mm
+DARKEST, BRIGHTEST = -2.5, 60.0  # heights are clipped to these: fluid and vessels must not weigh on what is beside them
 
 
 @dataclass(frozen=True, eq=False)
 class NormalTissue:
     """Normal tissue of one FLAIR image.
+
+    Heights are signal above `level` in units of `spread`. The maps lie on a coarse grid; `in_box` gives their voxels.
 
     Attributes
     ----------
@@ -36,26 +42,21 @@ class NormalTissue:
         Its voxel size (z, y, x) in mm.
     white, spread : float
         Level of normal white matter in the image's units and its robust standard deviation.
-    grey : float
-        How much brighter cortex is than white matter, in the image's units (not below 0).
-    grey_spread : float
-        Robust standard deviation of cortex.
     level : ndarray
-        Level of normal white matter on the coarse grid, following the coil's profile.
-    cortex : ndarray
-        Share of cortex, 0 to 1, on the coarse grid.
+        Level of normal white matter in the image's units, following the coil's profile.
+    usual, scatter : ndarray
+        Mean and standard deviation of the height of normal tissue (cortex as well) in the neighbourhood.
     brain : ndarray
-        Share of brain (with its ventricles), 0 to 1, on the coarse grid.
+        Share of brain (with its ventricles), 0 to 1.
     """
 
     shape: tuple[int, ...]
     spacing: NDArray[np.float64]
     white: float
     spread: float
-    grey: float
-    grey_spread: float
     level: Array
-    cortex: Array
+    usual: Array
+    scatter: Array
     brain: Array
 
     def in_box(self, field: Array, box: tuple[slice, ...]) -> Array:
@@ -93,6 +94,8 @@ def normal_tissue(flair: ArrayLike, spacing: ArrayLike, *, within: ArrayLike | N
     image, spacing_mm = checked_image(flair, spacing)
     coarse_of = [_coarse(n, max(CELL_MM / step, 1.0)) for n, step in zip(image.shape, spacing_mm, strict=True)]
     cells = _to_coarse(image, coarse_of)
+    if not np.all(np.isfinite(cells)):
+        raise AnnotationError("The FLAIR has values that are not numbers: repair the image first.")
     cell_mm = np.array([step * n / m for step, n, m in zip(spacing_mm, image.shape, cells.shape, strict=True)])
     if within is None:
         brain, tissue = _find_brain(cells, cell_mm)
@@ -130,34 +133,58 @@ def _describe(
     shape: tuple[int, ...],
     spacing_mm: NDArray[np.float64],
 ) -> NormalTissue:
-    outer = _outer_fluid(brain, tissue, cell_mm)
-    depth = ndimage.distance_transform_edt(~outer, sampling=cell_mm) - cell_mm.min() / 2
+    depth = ndimage.distance_transform_edt(~_outer_fluid(brain, tissue, cell_mm), sampling=cell_mm) - cell_mm.min() / 2
     inside = tissue & ndimage.binary_erosion(tissue)
     deep = inside & (depth > CORTEX_MM + 1.5)
     if deep.sum() < 50:
         deep = inside if inside.sum() >= 50 else tissue
     white, spread = _mode(cells[deep])
-    level = np.full(cells.shape, white, dtype=np.float32)
-    for _ in range(3):
-        normal = deep & (np.abs(cells - level) < 2.5 * spread)
-        level = _smooth_field(cells, normal, white, cell_mm)
     shell = inside & (depth <= CORTEX_MM)
-    grey, grey_spread = 0.0, spread
-    if shell.sum() >= 50:
-        centre, grey_spread = _mode((cells - level)[shell])
-        grey = max(centre, 0.0)
-    cortex = np.where(tissue, np.clip((CORTEX_MM + 1.0 - depth) / 2.0, 0, 1), 0).astype(np.float32)
+    level = np.full(cells.shape, white, dtype=np.float32)
+    lesion = np.zeros_like(brain)
+    for _ in range(2):
+        normal = deep & ~lesion & (np.abs(cells - level) < 2.5 * spread)
+        level = np.float32(white) + _mean_around(cells - np.float32(white), normal, 0.0, 0.02, FIELD_MM / cell_mm)
+        height = height_above(cells, level, spread)
+        grey, grey_spread = _mode(height[shell], above=True) if shell.sum() >= 50 else (0.0, 1.0)
+        lesion = _thick_and_bright(height, inside, depth > CORTEX_MM - 0.5, max(0.75 * grey, 1.5), cell_mm)
+    height = smooth_total_variation(height, cell_mm, SMOOTHING_MM)
+    brightest = np.where(depth <= CORTEX_MM + 1.0, max(grey + 2.0 * grey_spread, -DARKEST), -DARKEST)
+    normal = brain & (height > DARKEST) & (height < brightest) & ~lesion
+    if normal.sum() < 50:
+        normal = inside
+    mean, variance = float(height[normal].mean()), float(height[normal].var())
+    sigma = AROUND_MM / cell_mm
+    usual = _mean_around(height, normal, mean, 0.05, sigma)
+    scatter = _mean_around(height**2, normal, variance + mean**2, 0.05, sigma) - usual**2
     return NormalTissue(
         shape=shape,
         spacing=spacing_mm,
         white=white,
         spread=spread,
-        grey=grey,
-        grey_spread=max(grey_spread, spread),
         level=level,
-        cortex=cortex,
+        usual=usual,
+        scatter=np.sqrt(np.maximum(scatter, 0.05)),
         brain=brain.astype(np.float32),
     )
+
+
+def height_above(signal: Array, level: Array, spread: float) -> Array:
+    """Height of a signal above normal white matter, in its spreads, clipped to what tells tissues apart."""
+    height: Array = np.clip((signal - level) / np.float32(spread), DARKEST, BRIGHTEST)
+    return height
+
+
+def _thick_and_bright(
+    height: Array, inside: Mask, below_cortex: Mask, least: float, cell_mm: NDArray[np.float64]
+) -> Mask:
+    """Tissue that is bright over several mm in the depth of the brain, and what is near it: hardly normal."""
+    average = _mean_around(height, inside, 0.0, 0.02, 3.0 / cell_mm)
+    bright = (average > least) & below_cortex
+    if not bright.any():
+        return bright
+    near: Mask = ndimage.distance_transform_edt(~bright, sampling=cell_mm) < 3.0
+    return near
 
 
 def _find_brain(cells: Array, cell_mm: NDArray[np.float64]) -> tuple[Mask, Mask]:
@@ -188,8 +215,8 @@ def _outer_fluid(brain: Mask, tissue: Mask, cell_mm: NDArray[np.float64]) -> Mas
     return outer
 
 
-def _mode(values: NDArray[np.floating]) -> tuple[float, float]:
-    """Mode and spread of a peak with other tissue in its tails (redescending mean, after Tukey's biweight)."""
+def _mode(values: NDArray[np.floating], above: bool = False) -> tuple[float, float]:
+    """Mode and spread (on its cleaner side) of a peak with other tissue in its tails, after Tukey's biweight."""
     values = values.astype(np.float64)
     low, high = np.percentile(values, [2, 98])
     centre = float(np.median(values))
@@ -200,10 +227,11 @@ def _mode(values: NDArray[np.floating]) -> tuple[float, float]:
         scaled = (values - centre) / (4.0 * width)
         weight = np.clip(1 - scaled**2, 0, None) ** 2
         centre = float((weight * values).sum() / weight.sum())
-        below = centre - values[(values <= centre) & (values > centre - 4 * width)]
-        if below.size < 10:
+        away = (values - centre) if above else (centre - values)
+        away = away[(away >= 0) & (away < 4 * width)]
+        if away.size < 10:
             break
-        width = max(float(np.median(below)) * 1.4826, width * 0.7)
+        width = max(float(np.median(away)) * 1.4826, width * 0.7)
     return centre, width
 
 
@@ -222,15 +250,12 @@ def _otsu(values: NDArray[np.floating]) -> float:
     return float(edges[1:][np.nanargmax(between[:-1])])
 
 
-def _smooth_field(cells: Array, normal: Mask, white: float, cell_mm: NDArray[np.float64]) -> Array:
-    """Mean of the normal cells around each cell, drawn to the whole brain's level where they are few."""
-    sigma = FIELD_MM / cell_mm
-    weight = ndimage.gaussian_filter(normal.astype(np.float32), sigma, truncate=2.5)
-    excess = ndimage.gaussian_filter(
-        np.where(normal, cells - np.float32(white), 0).astype(np.float32), sigma, truncate=2.5
-    )
-    field: Array = np.float32(white) + excess / (weight + np.float32(0.02))
-    return field
+def _mean_around(values: Array, which: Mask, default: float, pull: float, sigma: NDArray[np.float64]) -> Array:
+    """Mean of the chosen cells around each cell, drawn to the default where they are few."""
+    weight = ndimage.gaussian_filter(which.astype(np.float32), sigma, truncate=2.5)
+    total = ndimage.gaussian_filter(np.where(which, values, 0).astype(np.float32), sigma, truncate=2.5)
+    mean: Array = (total + np.float32(pull * default)) / (weight + np.float32(pull))
+    return mean
 
 
 def _to_coarse(image: NDArray[np.generic], matrices: list[sparse.csr_matrix]) -> Array:
