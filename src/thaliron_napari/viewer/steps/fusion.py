@@ -129,7 +129,10 @@ class FusionStep(Step):
 
     def next(self) -> str:
         """What is missing."""
-        return "" if self.done() else "register the QSM to the FLAIR and check the fusion"
+        case = self.reading.case
+        if case is None or not {"qsm", "flair"} <= set(case.images) or self.done():
+            return ""
+        return "register the QSM to the FLAIR and check the fusion"
 
     def _ended(self) -> None:
         self.start.setEnabled(True)
