@@ -142,7 +142,7 @@ def lesion_in_box(
                     f"The seed {index} lies outside the given mask: click inside it, or leave out the mask."
                 )
     if tissue is None:
-        tissue = normal_tissue(image, spacing_mm, within=allowed)
+        tissue = normal_tissue(image, spacing_mm)
     elif tissue.shape != image.shape:
         raise AnnotationError(
             f"The tissue is that of an image of shape {tissue.shape}, not {image.shape}: estimate it anew."

@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage, sparse
 
+from thaliron_napari.annotation.brain import bright_class, distance_to, find_brain, outer_fluid
+from thaliron_napari.annotation.cells import along_axis, average_cells, interpolation
 from thaliron_napari.annotation.smoothing import smooth_total_variation
 from thaliron_napari.errors import AnnotationError
 
@@ -61,13 +63,13 @@ class NormalTissue:
 
     def in_box(self, field: Array, box: tuple[slice, ...]) -> Array:
         """Return one of the coarse maps on the image's own voxels inside a box (linear interpolation)."""
-        for axis, (part, matrix) in enumerate(zip(box, self._to_fine, strict=True)):
-            field = _along(matrix[part.start : part.stop], field, axis)
+        for axis, (part, matrix) in enumerate(zip(box, self._to_voxels, strict=True)):
+            field = along_axis(matrix[part.start : part.stop], field, axis)
         return field
 
     @cached_property
-    def _to_fine(self) -> list[sparse.csr_matrix]:
-        return [_fine(n, m) for n, m in zip(self.shape, self.level.shape, strict=True)]
+    def _to_voxels(self) -> list[sparse.csr_matrix]:
+        return [interpolation(n, m) for n, m in zip(self.shape, self.level.shape, strict=True)]
 
 
 def normal_tissue(flair: ArrayLike, spacing: ArrayLike, *, within: ArrayLike | None = None) -> NormalTissue:
@@ -92,24 +94,35 @@ def normal_tissue(flair: ArrayLike, spacing: ArrayLike, *, within: ArrayLike | N
         Where the image is not a finite 3D image, or holds nothing that could be a brain.
     """
     image, spacing_mm = checked_image(flair, spacing)
-    coarse_of = [_coarse(n, max(CELL_MM / step, 1.0)) for n, step in zip(image.shape, spacing_mm, strict=True)]
-    cells = _to_coarse(image, coarse_of)
+    cells = average_cells(image, spacing_mm, CELL_MM)
     if not np.all(np.isfinite(cells)):
         raise AnnotationError("The FLAIR has values that are not numbers: repair the image first.")
-    cell_mm = np.array([step * n / m for step, n, m in zip(spacing_mm, image.shape, cells.shape, strict=True)])
+    cell_mm = spacing_mm * image.shape / cells.shape
     if within is None:
-        brain, tissue = _find_brain(cells, cell_mm)
+        brain, tissue = find_brain(cells, cell_mm)
     else:
         mask = np.asarray(within, dtype=bool)
         if mask.shape != image.shape:
-            raise AnnotationError(
-                f"The mask has shape {mask.shape} and the FLAIR {image.shape}: give one of its shape."
-            )
-        brain = _to_coarse(mask.astype(np.float32), coarse_of) > 0.5
-        tissue = brain & (cells > _otsu(cells[brain])) if brain.sum() > 100 else brain
+            raise AnnotationError(f"The mask has shape {mask.shape}, the FLAIR {image.shape}: give one of its shape.")
+        brain = average_cells(mask, spacing_mm, CELL_MM) > 0.5
+        tissue = brain & (cells > bright_class(cells[brain])) if brain.sum() > 100 else brain
     if tissue.sum() < 50:
         raise AnnotationError("No brain is found on this FLAIR: choose a FLAIR image of a head, or give a brain mask.")
-    return _describe(cells, brain, tissue, cell_mm, image.shape, spacing_mm)
+    near = ndimage.find_objects(brain.astype(np.uint8))[0]
+    room = tuple(slice(max(part.start - 3, 0), part.stop + 3) for part in near)
+    white, spread, maps = _describe(cells[room], brain[room], tissue[room], cell_mm)
+    beyond = [(part.start, max(n - part.stop, 0)) for part, n in zip(room, cells.shape, strict=True)]
+    level, usual, scatter = (np.pad(field, beyond, mode="edge") for field in maps)
+    return NormalTissue(
+        shape=image.shape,
+        spacing=spacing_mm,
+        white=white,
+        spread=spread,
+        level=level,
+        usual=usual,
+        scatter=scatter,
+        brain=brain.astype(np.float32),
+    )
 
 
 def checked_image(flair: ArrayLike, spacing: ArrayLike) -> tuple[NDArray[np.generic], NDArray[np.float64]]:
@@ -126,14 +139,10 @@ def checked_image(flair: ArrayLike, spacing: ArrayLike) -> tuple[NDArray[np.gene
 
 
 def _describe(
-    cells: Array,
-    brain: Mask,
-    tissue: Mask,
-    cell_mm: NDArray[np.float64],
-    shape: tuple[int, ...],
-    spacing_mm: NDArray[np.float64],
-) -> NormalTissue:
-    depth = ndimage.distance_transform_edt(~_outer_fluid(brain, tissue, cell_mm), sampling=cell_mm) - cell_mm.min() / 2
+    cells: Array, brain: Mask, tissue: Mask, cell_mm: NDArray[np.float64]
+) -> tuple[float, float, tuple[Array, Array, Array]]:
+    """Level and spread of white matter; maps of its level and of the usual height and scatter of normal tissue."""
+    depth = distance_to(outer_fluid(brain, tissue, cell_mm), cell_mm) - cell_mm.min() / 2
     inside = tissue & ndimage.binary_erosion(tissue)
     deep = inside & (depth > CORTEX_MM + 1.5)
     if deep.sum() < 50:
@@ -157,16 +166,7 @@ def _describe(
     sigma = AROUND_MM / cell_mm
     usual = _mean_around(height, normal, mean, 0.05, sigma)
     scatter = _mean_around(height**2, normal, variance + mean**2, 0.05, sigma) - usual**2
-    return NormalTissue(
-        shape=shape,
-        spacing=spacing_mm,
-        white=white,
-        spread=spread,
-        level=level,
-        usual=usual,
-        scatter=np.sqrt(np.maximum(scatter, 0.05)),
-        brain=brain.astype(np.float32),
-    )
+    return white, spread, (level, usual, np.sqrt(np.maximum(scatter, 0.05)))
 
 
 def height_above(signal: Array, level: Array, spread: float) -> Array:
@@ -181,38 +181,8 @@ def _thick_and_bright(
     """Tissue that is bright over several mm in the depth of the brain, and what is near it: hardly normal."""
     average = _mean_around(height, inside, 0.0, 0.02, 3.0 / cell_mm)
     bright = (average > least) & below_cortex
-    if not bright.any():
-        return bright
-    near: Mask = ndimage.distance_transform_edt(~bright, sampling=cell_mm) < 3.0
+    near: Mask = distance_to(bright, cell_mm) < 3.0
     return near
-
-
-def _find_brain(cells: Array, cell_mm: NDArray[np.float64]) -> tuple[Mask, Mask]:
-    """Brain with its ventricles, and its tissue: the largest thick bright piece, rid of scalp by an opening."""
-    tissue = cells > _otsu(cells.ravel())
-    radius_mm = 3.0
-    core = ndimage.distance_transform_edt(np.pad(tissue, 1), sampling=cell_mm)[1:-1, 1:-1, 1:-1] > radius_mm
-    labels, count = ndimage.label(core)
-    if count == 0:
-        return tissue, tissue
-    core = labels == np.bincount(labels.ravel())[1:].argmax() + 1
-    tissue = tissue & (ndimage.distance_transform_edt(~core, sampling=cell_mm) <= radius_mm + cell_mm.max())
-    pad = int(np.ceil(10.0 / cell_mm.min())) + 1
-    far = ndimage.distance_transform_edt(~np.pad(tissue, pad), sampling=cell_mm) > 10.0
-    closed = ndimage.distance_transform_edt(~far, sampling=cell_mm)[(slice(pad, -pad),) * 3] > 10.0
-    brain = ndimage.binary_fill_holes(closed | tissue)
-    return brain, tissue
-
-
-def _outer_fluid(brain: Mask, tissue: Mask, cell_mm: NDArray[np.float64]) -> Mask:
-    """All that is not tissue, without the ventricles: lakes of fluid in the depth of the brain."""
-    pad = 1
-    hull_depth = ndimage.distance_transform_edt(np.pad(brain, pad), sampling=cell_mm)[(slice(pad, -pad),) * 3]
-    fluid = ~tissue
-    lake = ndimage.distance_transform_edt(fluid, sampling=cell_mm) > 2.2
-    near_lake = ndimage.distance_transform_edt(~(lake & (hull_depth > 20.0)), sampling=cell_mm) <= 6.0
-    outer: Mask = fluid & ~(near_lake & (hull_depth > 16.0))
-    return outer
 
 
 def _mode(values: NDArray[np.floating], above: bool = False) -> tuple[float, float]:
@@ -221,8 +191,9 @@ def _mode(values: NDArray[np.floating], above: bool = False) -> tuple[float, flo
     low, high = np.percentile(values, [2, 98])
     centre = float(np.median(values))
     width = float(np.subtract(*np.percentile(values, [75, 25]))) / 1.349
-    if width <= 0:
-        return centre, max(float(high - low) / 4, np.finfo(float).tiny)
+    least = float(high - low) / 100 or float(np.ptp(values)) / 100 or 1.0
+    if width < least:
+        return centre, least
     for _ in range(30):
         scaled = (values - centre) / (4.0 * width)
         weight = np.clip(1 - scaled**2, 0, None) ** 2
@@ -231,23 +202,8 @@ def _mode(values: NDArray[np.floating], above: bool = False) -> tuple[float, flo
         away = away[(away >= 0) & (away < 4 * width)]
         if away.size < 10:
             break
-        width = max(float(np.median(away)) * 1.4826, width * 0.7)
+        width = max(float(np.median(away)) * 1.4826, width * 0.7, least)
     return centre, width
-
-
-def _otsu(values: NDArray[np.floating]) -> float:
-    """Threshold between dark and bright with the largest variance between them (Otsu 1979)."""
-    low, high = np.percentile(values, [0.1, 99.9])
-    if not high > low:
-        return float(high)
-    counts, edges = np.histogram(values, bins=256, range=(low, high))
-    middle = (edges[1:] + edges[:-1]) / 2
-    below = np.cumsum(counts)
-    above = below[-1] - below
-    sums = np.cumsum(counts * middle)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        between = below * above * (sums / below - (sums[-1] - sums) / above) ** 2
-    return float(edges[1:][np.nanargmax(between[:-1])])
 
 
 def _mean_around(values: Array, which: Mask, default: float, pull: float, sigma: NDArray[np.float64]) -> Array:
@@ -256,37 +212,3 @@ def _mean_around(values: Array, which: Mask, default: float, pull: float, sigma:
     total = ndimage.gaussian_filter(np.where(which, values, 0).astype(np.float32), sigma, truncate=2.5)
     mean: Array = (total + np.float32(pull * default)) / (weight + np.float32(pull))
     return mean
-
-
-def _to_coarse(image: NDArray[np.generic], matrices: list[sparse.csr_matrix]) -> Array:
-    field = image
-    for axis, matrix in enumerate(matrices):
-        field = _along(matrix, field, axis)
-    return np.ascontiguousarray(field, dtype=np.float32)
-
-
-def _along(matrix: sparse.csr_matrix, field: NDArray[np.generic], axis: int) -> Array:
-    moved = np.moveaxis(field, axis, 0)
-    flat = matrix @ moved.reshape(moved.shape[0], -1).astype(np.float32, copy=False)
-    result: Array = np.moveaxis(flat.reshape(matrix.shape[0], *moved.shape[1:]), 0, axis)
-    return result
-
-
-def _coarse(n: int, factor: float) -> sparse.csr_matrix:
-    """Averages over m equal cells that together are the n voxels (weights: the share of each voxel in the cell)."""
-    m = max(round(n / factor), 1)
-    edges = np.arange(m + 1) * (n / m)
-    lower = np.maximum(edges[:-1, None], np.arange(n)[None])
-    upper = np.minimum(edges[1:, None], np.arange(1, n + 1)[None])
-    weights = np.clip(upper - lower, 0, None) * (m / n)
-    return sparse.csr_matrix(weights.astype(np.float32))
-
-
-def _fine(n: int, m: int) -> sparse.csr_matrix:
-    """Linear interpolation from m cells back to the centres of n voxels, constant beyond the outer cells."""
-    position = np.clip((np.arange(n) + 0.5) * (m / n) - 0.5, 0, m - 1)
-    first = np.minimum(position.astype(int), max(m - 2, 0))
-    share = position - first
-    rows = np.arange(n)
-    matrix = sparse.csr_matrix((1 - share, (rows, first)), shape=(n, m), dtype=np.float32)
-    return matrix + sparse.csr_matrix((share, (rows, np.minimum(first + 1, m - 1))), shape=(n, m), dtype=np.float32)
