@@ -4,23 +4,21 @@ The layers show copies of the annotations. What a tool previews is written into 
 Case when the stroke is finished, as an edit; so nothing but edits ever changes a Case.
 """
 
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from napari.layers import Image, Labels, Layer
-from napari.utils.colormaps import DirectLabelColormap
 from numpy.typing import NDArray
 from qtpy.QtCore import QTimer
 
-from thaliron_napari.case import SIDE_LABEL, SIDES, Case, Edit, Role
+from thaliron_napari.case import Case, Edit, Role
 from thaliron_napari.case.case import ROLE_NAME
 from thaliron_napari.case.csf import csf_mask
 from thaliron_napari.case.edits import VoxelChange
 from thaliron_napari.imaging import Grid
-from thaliron_napari.imaging.resampling import resample
-from thaliron_napari.viewer import colours
+from thaliron_napari.viewer.codes import COLOURS, GENERATED, colormap, lesion_codes, thalamus_codes
+from thaliron_napari.viewer.on_grid import GridName, OnGrid, carry
 
-GridName = Literal["qsm", "flair"]
 Box = tuple[slice, slice, slice]
 
 QSM_RANGE_PPB = (-100.0, 200.0)
@@ -28,22 +26,7 @@ OURS = "thaliron"
 """Key in the metadata of our layers."""
 
 _AFTER_PICTURE_MS = 150
-
-# Codes of the thalami as shown: 1 and 2 on key slices, 3 and 4 on slices that were filled between.
-_GENERATED = 2
-_LESION_CODE = {"accepted": 1, "proposed": 2, "rejected": 3}
-SELECTED = 4
-
-_COLOURS: dict[str, dict[int, str]] = {
-    "thalami": {
-        1: colours.LEFT,
-        2: colours.RIGHT,
-        3: colours.paler(colours.LEFT),
-        4: colours.paler(colours.RIGHT),
-    },
-    "CSF": {1: colours.CSF, 2: colours.CSF},
-    "lesions": {1: colours.LESION, 2: colours.paler(colours.LESION), 3: "#9999994D", SELECTED: colours.PEN},
-}
+_FILLED = 0.7
 
 
 class Display:
@@ -64,7 +47,7 @@ class Display:
         self._layers: dict[str, Layer] = {}
         self._later: QTimer | None = None
         self._previewed: Box | None = None
-        self._resampled: dict[tuple[Any, ...], NDArray[Any]] = {}
+        self._on_grid = OnGrid()
         self._blend = {"qsm": 0.3, "flair": 1.0}
         self._limits: dict[Role, tuple[float, float]] = {"qsm": QSM_RANGE_PPB}
         self._qsm_colours = "gray"
@@ -80,7 +63,7 @@ class Display:
     def open(self, case: Case) -> None:
         """Show another case."""
         self.case = case
-        self._resampled.clear()
+        self._on_grid.clear()
         self._limits = {"qsm": self._limits["qsm"]}
         self.selected_lesion = None
         choices: list[Role] = [role for role in ("flair", "t1", "t1ce", "magnitude") if role in case.images]
@@ -111,7 +94,7 @@ class Display:
             return
         if self._later is not None:
             self._later.stop()
-        place = self._carry(self.grid.world(self._index_shown()), self.grid_name, name)
+        place = carry(case, self.grid.world(self._index_shown()), self.grid_name, name)
         self.grid_name = name
         self._show_images()
         for layer in ("thalami", "CSF", "lesions"):
@@ -144,7 +127,8 @@ class Display:
             self._show_image("fused", self.fused_role, case.images[self.fused_role].data)
 
     def _show_image(self, key: str, role: Role, data: NDArray[np.float32]) -> None:
-        values = self._on_shown_grid(role, data)
+        assert self.case is not None
+        values = self._on_grid.values(self.case, role, data, self.grid_name)
         limits = self._limits.setdefault(role, _robust_range(values))
         layer = self._layers.get(key)
         name = "QSM (ppb)" if role == "qsm" else ROLE_NAME[role]
@@ -164,35 +148,6 @@ class Display:
         layer.contrast_limits_range = (min(limits[0], -1000.0) if role == "qsm" else 0, max(limits[1] * 4, 1.0))
         layer.contrast_limits = limits
         self._order()
-
-    def _on_shown_grid(self, role: Role, data: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Values of an image on the grid on show; the image that defines the grid is never resampled."""
-        case = self.case
-        assert case is not None
-        moves_with_qsm = role in ("qsm", "magnitude")
-        transform = self._transform_to(role)
-        own = case.images[role].grid
-        if own.same_as(self.grid) and (role == self.grid_name or np.allclose(transform, np.eye(4))):
-            return data
-        key = (role, self.grid_name, case.unit if moves_with_qsm else None, transform.tobytes())
-        if key not in self._resampled:
-            for old in [k for k in self._resampled if k[:2] == key[:2]]:
-                del self._resampled[old]
-            from thaliron_napari.imaging import Volume
-
-            self._resampled[key] = resample(Volume(data, own), self.grid, transform)
-        return self._resampled[key]
-
-    def _transform_to(self, role: Role) -> NDArray[np.float64]:
-        """From the world of the grid on show to that of an image (RAS mm), by the registrations of the case."""
-        assert self.case is not None
-        notes = self.case.annotations
-        from_shown = np.linalg.inv(notes.registration("qsm")) if self.grid_name == "qsm" else np.eye(4)
-        if role in ("qsm", "magnitude"):
-            return np.eye(4) if self.grid_name == "qsm" else notes.registration("qsm")
-        if role in ("t1", "t1ce"):
-            return notes.registration(role) @ from_shown
-        return from_shown
 
     @property
     def blend(self) -> float:
@@ -275,7 +230,7 @@ class Display:
             return
         self._previewed = (slice(z, z + 1), slice(None), slice(None))
         shown = layer.data[z]
-        shown[(shown == code) | (shown == code + _GENERATED)] = 0
+        shown[(shown == code) | (shown == code + GENERATED)] = 0
         shown[side_mask & (shown == 0)] = code
         layer.refresh()
 
@@ -305,22 +260,22 @@ class Display:
     def set_outlines(self, outlines: bool) -> None:
         """Show annotations as outlines, or filled."""
         self.outlines = outlines
-        for name in _COLOURS:
+        for name in COLOURS:
             layer = self._labels(name)
             if layer is not None:
                 layer.contour = 1 if outlines else 0
-                layer.opacity = 1.0 if outlines else 0.5
+                layer.opacity = 1.0 if outlines else _FILLED
 
     def recolour(self, name: str, colour: str | None = None) -> None:
         """Show all of a label layer in one colour, or in its own again."""
         layer = self._labels(name)
         if layer is not None:
-            codes = {code: colour or own for code, own in _COLOURS[name].items()}
-            layer.colormap = _colormap(codes)
+            codes = {code: colour or own for code, own in COLOURS[name].items()}
+            layer.colormap = colormap(codes)
 
     def refresh(self) -> None:
         """Redraw the label layers."""
-        for name in _COLOURS:
+        for name in COLOURS:
             layer = self._labels(name)
             if layer is not None:
                 layer.refresh()
@@ -343,8 +298,8 @@ class Display:
                 np.zeros(self.grid.shape, np.uint8),
                 name=name,
                 scale=self.grid.spacing,
-                colormap=_colormap(_COLOURS[name]),
-                opacity=1.0 if self.outlines else 0.5,
+                colormap=colormap(COLOURS[name]),
+                opacity=1.0 if self.outlines else _FILLED,
                 units="mm",
                 metadata={OURS: name},
             )
@@ -365,27 +320,10 @@ class Display:
             return
         labels = case.annotations.maps[name][box]
         if name == "lesions":
-            layer.data[box] = self._lesion_codes()[labels]
+            layer.data[box] = lesion_codes(case, self.selected_lesion)[labels]
             return
-        shown = labels.astype(np.uint8)
-        for side in SIDES:
-            keys = set(case.annotations.keys(side))
-            start = box[0].start or 0
-            for z in range(shown.shape[0]):
-                if start + z not in keys:
-                    shown[z][labels[z] == SIDE_LABEL[side]] += _GENERATED
+        shown = thalamus_codes(case, labels, box[0].start or 0)
         layer.data[box] = shown
-
-    def _lesion_codes(self) -> NDArray[np.uint8]:
-        assert self.case is not None
-        lesions = list(self.case.annotations.lesions())
-        top = max([int(self.case.annotations.maps["lesions"].max()), *(k.number for k in lesions)], default=0)
-        codes = np.zeros(top + 1, np.uint8)
-        for lesion in lesions:
-            codes[lesion.number] = _LESION_CODE[lesion.state]
-        if self.selected_lesion is not None and self.selected_lesion <= top and codes[self.selected_lesion]:
-            codes[self.selected_lesion] = SELECTED
-        return codes
 
     # -- layers
 
@@ -434,14 +372,6 @@ class Display:
         for axis in range(3):
             self.viewer.dims.set_point(axis, float(index[axis] * self.grid.spacing[axis]))
 
-    def _carry(self, place: NDArray[np.float64], old: GridName, new: GridName) -> NDArray[np.float64]:
-        """A point in the world of one grid's image as a point in the other's."""
-        if old == new or self.case is None:
-            return place
-        matrix = self.case.annotations.registration("qsm")
-        matrix = matrix if old == "flair" else np.linalg.inv(matrix)
-        return matrix[:3, :3] @ place + matrix[:3, 3]
-
     def values_at(self, position: tuple[float, ...]) -> dict[str, float]:
         """Values of the images on show at a position (z, y, x) in mm of the viewer; empty outside."""
         if self.case is None or len(position) < 3:
@@ -451,10 +381,6 @@ class Display:
             return {}
         shown = {k: layer for k, layer in self._layers.items() if isinstance(layer, Image)}
         return {layer.name: float(layer.data[tuple(index)]) for layer in shown.values()}
-
-
-def _colormap(codes: dict[int, str]) -> DirectLabelColormap:
-    return DirectLabelColormap(color_dict={None: "transparent", 0: "transparent", **codes})
 
 
 def _robust_range(values: NDArray[np.float32]) -> tuple[float, float]:

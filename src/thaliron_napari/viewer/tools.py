@@ -17,7 +17,7 @@ from thaliron_napari.case import lesions as lesion_edits
 from thaliron_napari.case.csf import place_circle, side_of
 from thaliron_napari.case.thalamus import set_contour
 from thaliron_napari.errors import ThalIronError
-from thaliron_napari.viewer.display import GridName
+from thaliron_napari.viewer.on_grid import GridName
 from thaliron_napari.viewer.reading import Reading, ToolName
 
 Drag = Iterator[None]

@@ -1,0 +1,48 @@
+"""Which colour stands for what in the label layers: small numbers, each with its colour."""
+
+import numpy as np
+from napari.utils.colormaps import DirectLabelColormap
+from numpy.typing import NDArray
+
+from thaliron_napari.case import SIDE_LABEL, SIDES, Case
+from thaliron_napari.viewer import colours
+
+# Thalami: 1 left and 2 right on slices drawn by hand, 3 and 4 where they were filled between.
+GENERATED = 2
+SELECTED = 4
+_LESION_STATE = {"accepted": 1, "proposed": 2, "rejected": 3}
+
+COLOURS: dict[str, dict[int, str]] = {
+    "thalami": {1: colours.LEFT, 2: colours.RIGHT, 3: colours.paler(colours.LEFT), 4: colours.paler(colours.RIGHT)},
+    "CSF": {1: colours.CSF, 2: colours.CSF},
+    "lesions": {1: colours.LESION, 2: colours.paler(colours.LESION), 3: "#9999994D", SELECTED: colours.PEN},
+}
+"""Colour of each code by label layer."""
+
+
+def colormap(codes: dict[int, str]) -> DirectLabelColormap:
+    """Napari's colour map for some codes; all else is transparent."""
+    return DirectLabelColormap(color_dict={None: "transparent", 0: "transparent", **codes})
+
+
+def thalamus_codes(case: Case, labels: NDArray[np.int32], first_slice: int) -> NDArray[np.uint8]:
+    """Codes of a stack of slices (z, y, x) of the thalami, the first of which is `first_slice`."""
+    codes = labels.astype(np.uint8)
+    for side in SIDES:
+        keys = set(case.annotations.keys(side))
+        for z in range(len(codes)):
+            if first_slice + z not in keys:
+                codes[z][labels[z] == SIDE_LABEL[side]] += GENERATED
+    return codes
+
+
+def lesion_codes(case: Case, selected: int | None) -> NDArray[np.uint8]:
+    """Code of each lesion number, as a table to look labels up in."""
+    lesions = list(case.annotations.lesions())
+    top = max([int(case.annotations.maps["lesions"].max()), *(k.number for k in lesions)], default=0)
+    codes = np.zeros(top + 1, np.uint8)
+    for lesion in lesions:
+        codes[lesion.number] = _LESION_STATE[lesion.state]
+    if selected is not None and selected <= top and codes[selected]:
+        codes[selected] = SELECTED
+    return codes
