@@ -73,6 +73,25 @@ def test_nudge_pushes_out_from_inside_and_in_from_outside(panel: Panel, phantom_
     assert [edit.words for edit in phantom_case.done[-2:]] == [f"nudge left thalamus, slice {z + 1}"] * 2
 
 
+@pytest.mark.parametrize("key", [Qt.Key.Key_D, Qt.Key.Key_N])
+def test_escape_drops_the_stroke(panel: Panel, phantom_case: Case, hand: Hand, key: Qt.Key) -> None:
+    open_step(panel, ThalamusStep)
+    z = panel.reading.display.slice_shown()
+    hand.drag(circle((100, 60), 10))
+    hand.key(key)
+    shown = np.array(panel.reading.viewer.layers["thalami"].data)
+    tool = panel.reading.tool
+    hand.drag([(100, 60), (100, 66), (100, 74), (90, 74)], while_down=lambda: hand.key(Qt.Key.Key_Escape))
+    assert len(phantom_case.done) == 1
+    np.testing.assert_array_equal(panel.reading.viewer.layers["thalami"].data, shown)
+    assert panel.reading.tool == tool
+    hand.drag([(100, 60), (100, 66), (100, 74), (90, 74)])
+    assert len(phantom_case.done) == 2
+    hand.key(Qt.Key.Key_Escape)
+    assert panel.reading.tool == "look"
+    assert panel.reading.display.slice_shown() == z
+
+
 def test_sides_never_overlap(panel: Panel, phantom_case: Case, hand: Hand) -> None:
     open_step(panel, ThalamusStep)
     z = panel.reading.display.slice_shown()

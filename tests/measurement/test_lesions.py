@@ -7,7 +7,7 @@ import SimpleITK as sitk
 
 from thaliron_napari.case import lesions, open_case
 from thaliron_napari.imaging import read_label_map, read_volume
-from thaliron_napari.measurement import measure_case
+from thaliron_napari.measurement import measure_case, write_lesions
 from thaliron_napari.measurement.from_files import measure_files
 from thaliron_napari.measurement.lesions import measure_lesions
 
@@ -69,3 +69,17 @@ def test_only_what_the_reader_accepted_counts(head) -> None:
     assert measure_case(case).values["enhancing"] == 1
     case.apply(lesions.set_enhancing(case, 1, False))
     assert measure_case(case).values["enhancing"] == 0
+
+
+def test_the_table_of_lesions_says_what_was_read(head, tmp_path) -> None:
+    case = open_case([], images={"flair": head.flair}, derivatives=tmp_path)
+    for seed in head.seeds[:2]:
+        case.apply(lesions.grow(case, case.volume("flair").grid.nearest(seed)))
+    case.apply(lesions.set_state(case, 1, "accepted"))
+    case.apply(lesions.set_enhancing(case, 1, True))
+    header, *rows = [line.split("\t") for line in write_lesions(case).read_text("utf-8").splitlines()]
+    first, second = (dict(zip(header, row, strict=True)) for row in rows)
+    assert (first["state"], first["enhancing"]) == ("accepted", "1")
+    assert (second["state"], second["enhancing"]) == ("proposed", "n/a")
+    assert float(first["ml"]) == pytest.approx(float(measure_case(case).values["lesion_ml"]), abs=1e-4)
+    assert np.allclose([float(first[axis]) for axis in ("r_mm", "a_mm", "s_mm")], head.seeds[0], atol=1.0)

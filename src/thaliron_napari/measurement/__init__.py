@@ -1,6 +1,21 @@
 """A case's numbers: regions, susceptibility, lesions, morphometry."""
 
 from thaliron_napari.measurement.morphometry import read_freesurfer
-from thaliron_napari.measurement.record import Record, measure_case, measure_lesion_map, measure_thalami, write_record
+from thaliron_napari.measurement.record import (
+    Record,
+    measure_case,
+    measure_lesion_map,
+    measure_thalami,
+    write_lesions,
+    write_record,
+)
 
-__all__ = ["Record", "measure_case", "measure_lesion_map", "measure_thalami", "read_freesurfer", "write_record"]
+__all__ = [
+    "Record",
+    "measure_case",
+    "measure_lesion_map",
+    "measure_thalami",
+    "read_freesurfer",
+    "write_lesions",
+    "write_record",
+]

@@ -18,6 +18,7 @@ from thaliron_napari.case.csf import csf_mask
 from thaliron_napari.case.files import provenance, write_json
 from thaliron_napari.errors import GridError
 from thaliron_napari.imaging import Grid
+from thaliron_napari.imaging.files import replace_file
 from thaliron_napari.measurement.dictionary import dictionary_of
 from thaliron_napari.measurement.lesions import measure_lesions
 from thaliron_napari.measurement.susceptibility import region_statistics, relative_ppb
@@ -133,6 +134,24 @@ def write_record(case: Case) -> Path:
     assert case.folder is not None, "a case in memory has no files"
     content = measure_case(case).to_json() | provenance(case, ["qsm", "flair", "t1", "t1ce"])
     return write_json(case.folder / f"{case.stem}_desc-measurements.json", content)
+
+
+def write_lesions(case: Case) -> Path:
+    """Write one row a lesion: number, volume, centre, signal, the reader's word on it and on its enhancement."""
+    assert case.folder is not None, "a case in memory has no files"
+    flair = case.volume("flair")
+    measures = {m.number: m for m in measure_lesions(flair.data, case.annotations.maps["lesions"], flair.grid)}
+    columns = ("number", "ml", "r_mm", "a_mm", "s_mm", "mean_flair", "state", "enhancing")
+    rows = ["\t".join(columns)]
+    for lesion in case.annotations.lesions():
+        measure = measures.get(lesion.number)
+        numbers = (measure.ml, *measure.centre_mm, measure.mean) if measure else ()
+        cells = [f"{value:.4f}" for value in numbers] or ["0", "n/a", "n/a", "n/a", "n/a"]
+        enhancing = "n/a" if lesion.enhancing is None else str(int(lesion.enhancing))
+        rows.append("\t".join([str(lesion.number), *cells, lesion.state, enhancing]))
+    path = case.folder / f"{case.stem}_desc-lesions.tsv"
+    replace_file(path, lambda beside: beside.write_text("\n".join(rows) + "\n", "utf-8"))
+    return path
 
 
 def _measure_review(case: Case) -> dict[str, Value]:

@@ -46,7 +46,7 @@ class Display:
         self.outlines = True
         self._layers: dict[str, Layer] = {}
         self._later: QTimer | None = None
-        self._previewed: Box | None = None
+        self._previewed: tuple[str, Box] | None = None
         self._on_grid = OnGrid()
         self._blend = {"qsm": 0.3, "flair": 1.0}
         self._limits: dict[Role, tuple[float, float]] = {"qsm": QSM_RANGE_PPB}
@@ -228,7 +228,7 @@ class Display:
         layer = self._labels("thalami")
         if layer is None:
             return
-        self._previewed = (slice(z, z + 1), slice(None), slice(None))
+        self._previewed = "thalami", (slice(z, z + 1), slice(None), slice(None))
         shown = layer.data[z]
         shown[(shown == code) | (shown == code + GENERATED)] = 0
         shown[side_mask & (shown == 0)] = code
@@ -238,18 +238,16 @@ class Display:
         """Show some voxels of a label layer as they would become, without changing the case."""
         layer = self._labels(name)
         if layer is not None:
-            self._previewed = box
+            self._previewed = name, box
             layer.data[box][mask] = code
             layer.refresh()
 
-    def drop_preview(self, name: str) -> None:
-        """Show a label layer as the case has it, where it was previewed."""
+    def drop_preview(self) -> None:
+        """Show what was previewed as the case has it."""
         if self._previewed is not None:
-            self._copy(name, self._previewed)
+            self._copy(*self._previewed)
             self._previewed = None
-        layer = self._labels(name)
-        if layer is not None:
-            layer.refresh()
+            self.refresh()
 
     def select_lesion(self, number: int | None) -> None:
         """Mark one lesion."""

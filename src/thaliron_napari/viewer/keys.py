@@ -21,7 +21,7 @@ def key_actions(reading: Reading) -> dict[str, tuple[str, Callable[[], None]]]:
         "]": ("larger tool", lambda: reading.change_radius(0.5)),
         "Enter": ("accept the lesion", reading.accept_proposed),
         "Delete": ("delete the selected lesion", reading.delete_selected),
-        "Escape": ("put the tool down", lambda: reading.choose_tool("look")),
+        "Escape": ("drop the stroke, or put the tool down", reading.escape),
         "Control-Z": ("undo", reading.undo),
         "Control-Shift-Z": ("redo", reading.redo),
         "Control-S": ("save", reading.save_now),

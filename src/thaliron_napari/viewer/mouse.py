@@ -16,11 +16,11 @@ def attach(reading: Reading) -> Callable[[], None]:
         if reading.case is None or reading.viewer.dims.ndisplay != 2:
             return
         if event.button == 1 and reading.tool in TOOLS:
-            yield from _handled(TOOLS[reading.tool].drag(reading, event), event)
+            yield from _handled(reading, TOOLS[reading.tool].drag(reading, event), event)
         elif event.button == 2:
-            yield from _handled(_window_level(reading, event), event)
+            yield from _handled(reading, _window_level(reading, event), event)
         elif event.button == 3:
-            yield from _handled(_pan(reading, event), event)
+            yield from _handled(reading, _pan(reading, event), event)
 
     def on_move(_viewer: Any, event: Any) -> None:
         if reading.case is None or reading.tool not in reading.radius_mm or event.is_dragging:
@@ -63,11 +63,20 @@ def attach(reading: Reading) -> Callable[[], None]:
     return detach
 
 
-def _handled(drag: Iterator[None], event: Any) -> Iterator[None]:
-    """Run a drag, telling napari's camera at each step that this event is ours."""
+def _handled(reading: Reading, drag: Iterator[None], event: Any) -> Iterator[None]:
+    """Run a drag, telling napari's camera at each step that this event is ours; Escape drops it."""
+    reading.stroke = "going on"
     for _ in drag:
         event.handled = True
         yield
+        if reading.stroke == "dropped":
+            reading.pen.clear()
+            reading.display.drop_preview()
+            while event.type == "mouse_move":
+                event.handled = True
+                yield
+            break
+    reading.stroke = ""
     event.handled = True
 
 

@@ -11,7 +11,7 @@ from thaliron_napari.case import Case, Edit, Side, lesions
 from thaliron_napari.case.files import save
 from thaliron_napari.case.thalamus import fill_between
 from thaliron_napari.errors import ThalIronError
-from thaliron_napari.measurement import write_record
+from thaliron_napari.measurement import write_lesions, write_record
 from thaliron_napari.viewer.display import Display
 from thaliron_napari.viewer.pen import Pen
 
@@ -48,6 +48,8 @@ class Reading:
         self.side: Side = "left"
         self.radius_mm: dict[str, float] = {"nudge": 4.0, "csf": 3.0}
         self.unsaved = False
+        self.stroke: Literal["", "going on", "dropped"] = ""
+        """Where a drag on the canvas stands."""
 
     def open(self, case: Case) -> None:
         """Show a case; the one before is saved."""
@@ -87,6 +89,13 @@ class Reading:
         self.tool = tool
         self.pen.clear()
         self.tool_changed.emit()
+
+    def escape(self) -> None:
+        """Drop the stroke that is going on; without one, put the tool down."""
+        if self.stroke:
+            self.stroke = "dropped"
+        else:
+            self.choose_tool("look")
 
     def choose_side(self, side: Side) -> None:
         """Choose which thalamus is drawn."""
@@ -148,6 +157,8 @@ class Reading:
         assert self.case is not None
         written = save(self.case)
         written.append(write_record(self.case))
+        if "flair" in self.case.images:
+            written.append(write_lesions(self.case))
         self.unsaved = False
         self.saved.emit()
         return written

@@ -1,6 +1,6 @@
 """What the left button does: one generator a tool, from press to release.
 
-A tool previews while the hand moves and makes one edit when it is let go. Escape (``reading.cancelled``) drops it.
+A tool previews while the hand moves and makes one edit when it is let go; Escape before that drops it (``mouse.py``).
 Positions of events are (z, y, x) in mm of the viewer: index times spacing on the grid on show.
 """
 
@@ -119,7 +119,7 @@ def _nudge(reading: Reading, event: Any) -> Drag:
     reading.pen.clear()
     if push == "in":
         mask = drop_crumbs(before, mask, radius, spacing[1:])
-    reading.display.drop_preview("thalami")
+    reading.display.drop_preview()
     reading.make(lambda c: set_contour(c, side, z, mask, "nudge"))
 
 
@@ -178,17 +178,17 @@ def _seed(reading: Reading, event: Any) -> Drag:
                 sensitivity=sensitivity,
                 within=labels == 0,
             )
-            reading.display.drop_preview("lesions")
+            reading.display.drop_preview()
             reading.display.preview_box("lesions", box, mask, 2)
             yield
             if event.type != "mouse_move":
                 break
             sensitivity = float(np.clip(0.5 + (start - event.position[-2]) / height / 2, 0, 1))
     except ThalIronError as error:
-        reading.display.drop_preview("lesions")
+        reading.display.drop_preview()
         show_error(str(error))
         return
-    reading.display.drop_preview("lesions")
+    reading.display.drop_preview()
     if reading.make(lambda c: lesion_edits.grow(c, (z, y, x), sensitivity=sensitivity)):
         reading.display.select_lesion(max(lesion.number for lesion in case.annotations.lesions()))
         reading.tool_changed.emit()
