@@ -24,6 +24,8 @@ def attach(display: Display) -> Callable[[], None]:
     """Show the letters on a viewer; returns what undoes it."""
     viewer = display.viewer
     overlays = viewer.canvas.overlays
+    was = viewer.canvas.background_color_override
+    viewer.canvas.background_color_override = "black"  # a reading room is dark, whatever napari's theme
     for name, place in _PLACES.items():
         overlays[name] = TextOverlay(position=place, font_size=14, box=False, color="white", visible=True)
 
@@ -48,6 +50,7 @@ def attach(display: Display) -> Callable[[], None]:
     def detach() -> None:
         for source in sources:
             source.disconnect(update)
+        viewer.canvas.background_color_override = was
         for name in (*_PLACES, _WHERE):
             overlays.pop(name, None)
 

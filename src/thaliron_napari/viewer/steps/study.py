@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from napari.utils.notifications import show_error
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QComboBox, QFileDialog, QHBoxLayout
 
 from thaliron_napari.case import ROLE_NAME, Edit, Role, open_case
@@ -25,7 +26,12 @@ class StudyStep(Step):
             ),
             button("Open files…", "Open the image files of one patient.", self.ask_files),
         )
-        self.images = table(["Image", "Grid", "File"])
+        self.images = table(["Image", "Grid"])
+        header = self.images.horizontalHeader()
+        header.setStretchLastSection(False)
+        header.setSectionResizeMode(0, header.ResizeMode.Stretch)
+        self.images.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        self.images.setWordWrap(False)
         self.images.setMinimumHeight(150)
         self.column.addWidget(self.images)
         self.choices = QComboBox()
@@ -87,8 +93,10 @@ class StudyStep(Step):
             spacing = " × ".join(f"{s:.2f}".rstrip("0").rstrip(".") for s in volume.spacing[::-1])
             axes = volume.source.grid.axis_codes if volume.source else "LPS"
             name = volume.source.path.name if volume.source else "in memory"
-            rows.append([ROLE_NAME[role], f"{shape}\n{spacing} mm, {axes}", name])
+            rows.append([f"{ROLE_NAME[role]}\n{name}", f"{shape}\n{spacing} mm, {axes}"])
         fill_table(self.images, rows)
+        for row, volume in enumerate(case.images.values()):
+            self.images.item(row, 0).setToolTip(str(volume.source.path) if volume.source else "")
         self.images.resizeRowsToContents()
         self.unit.setEnabled("qsm" in case.images)
         self.unit.setCurrentIndex(max(0, self.unit.findData(case.unit)))
