@@ -35,6 +35,7 @@ SEED_MM = 1.6  # the reader's aim: the lesion's height is read this far around a
 CORE_MM = (3.0, 4.5, 6.0)  # and in a rim this far out where the seed lies in a dark core
 ALSO_MM = 4.0  # how far a further seed makes its own height known
 OUTSIDE_MM = 3.0  # how far a point marked as outside makes its height the usual one
+THICK_MM = 1.5  # scale on which bright tissue is thick or a neck
 POINT_MM = 1.2  # what a point marked as outside excludes for certain
 REACH_MM = (8.0, 12.0, 18.0, 27.0, 40.0)  # boxes tried one after another
 SIDES = ndimage.generate_binary_structure(3, 1)
@@ -212,9 +213,11 @@ def _look(
     lesion /= weight
 
     barred = np.zeros(height.shape, dtype=bool)
+    points = []
     for index in outside:
         if all(part.start <= i < part.stop for part, i in zip(box, index, strict=True)):
             point = _shift(index, box)
+            points.append(point)
             away = _distance(height.shape, point, spacing_mm)
             width_mm = min(OUTSIDE_MM, float(distance_mm[point]) / 2)
             kernel = np.exp(-0.5 * (away / width_mm) ** 2)
@@ -230,9 +233,34 @@ def _look(
     brain = tissue.in_box(tissue.brain, box) > 0.25
     if all(brain[seed] for seed in seeds):
         reach &= brain
+    if points:
+        barred |= _nearer_to(points, seeds, height, lesion, spacing_mm) & ~start
     reach &= ~barred
     chance = scatter * doubt
     return _Scene(box, height, usual, lesion, chance, start & reach, reach, distance_mm, seeds, spacing_mm)
+
+
+def _nearer_to(
+    points: list[Index], seeds: list[Index], height: Array, lesion: Array, spacing_mm: NDArray[np.float64]
+) -> Mask:
+    """What belongs to points marked outside in the thick of bright tissue, most often a lesion that touches this one.
+
+    The box is flooded from them and from the seeds, necks last. Points at a rim are left out: what they tell, the
+    usual height around them, is enough, and flooding from a slope would take too much.
+    """
+    sigma = THICK_MM / np.maximum(spacing_mm, THICK_MM)
+    thickness = ndimage.gaussian_filter(np.clip(height / lesion, 0, 1), sigma, truncate=3.0)
+    markers = np.zeros(height.shape, dtype=np.int16)
+    for point in points:
+        if thickness[point] > 0.7:
+            markers[point] = 2
+    if not markers.any():
+        return np.zeros(height.shape, dtype=bool)
+    for seed in seeds:
+        markers[seed] = 1
+    flooded = ndimage.watershed_ift(np.round((1 - thickness) * 65535).astype(np.uint16), markers, SIDES)
+    nearer: Mask = flooded == 2
+    return nearer
 
 
 def _doubt(away_mm: Array) -> Array:
