@@ -1,6 +1,13 @@
 """One image: its voxels, its place in the patient, its file; registration and resampling between images."""
 
-from thaliron_napari.imaging.files import is_image_path, read_label_map, read_volume, write_image, write_label_map
+from thaliron_napari.imaging.files import (
+    is_image_path,
+    read_header,
+    read_label_map,
+    read_volume,
+    write_image,
+    write_label_map,
+)
 from thaliron_napari.imaging.grid import Grid, SourceGrid
 from thaliron_napari.imaging.registration import Registration, register_rigid
 from thaliron_napari.imaging.resampling import resample
@@ -23,6 +30,7 @@ __all__ = [
     "Volume",
     "guess_unit",
     "is_image_path",
+    "read_header",
     "read_itk_transform",
     "read_label_map",
     "read_matrix",

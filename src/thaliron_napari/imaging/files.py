@@ -4,7 +4,6 @@ import hashlib
 import math
 import os
 import tempfile
-import warnings
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -15,14 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thaliron_napari.errors import GridError, ImageError
-from thaliron_napari.imaging.grid import Grid, SourceGrid, describe_shape
+from thaliron_napari.imaging.grid import Grid, describe_shape
+from thaliron_napari.imaging.headers import MOST_VOXELS, Header, parse_header
 from thaliron_napari.imaging.volume import Source, Volume
 
 SUFFIXES = (".nii", ".nii.gz", ".mgz", ".mgh")
-# A damaged header can ask for any size; no head is scanned with more voxels than this (4 GiB as float32).
-_MOST_VOXELS = 2**30
-_MOST_BYTES = 8 * _MOST_VOXELS + 2**20
-_NIFTI2 = (540).to_bytes(4, "little")  # the size of its header, with which it begins
+_MOST_BYTES = 8 * MOST_VOXELS + 2**20
+_HEADER_BYTES = 2**16
+_GZIP = b"\x1f\x8b"
 _CUT_OFF = "{} is cut off or damaged: its voxels cannot be read; copy or export it anew."
 
 
@@ -50,14 +49,14 @@ def read_volume(path: str | os.PathLike[str]) -> Volume:
         When the file is missing, damaged, not one 3D volume, or holds values that are not numbers.
     """
     path = Path(path)
-    image, digest = _open(path)
-    data = _voxels(image, path, np.float32)
+    header, stored, digest = _read(path)
+    data = _as_float32(stored, header)
     wrong = int(data.size - np.isfinite(data).sum())
     if wrong:
         raise ImageError(
             f"{path.name} has {wrong} voxels that are not numbers (NaN or infinite); write 0 there and open it again."
         )
-    return _volume(data, image, path, digest)
+    return _volume(data, header, path, digest)
 
 
 def read_label_map(path: str | os.PathLike[str], like: Grid | None = None) -> Volume:
@@ -77,12 +76,14 @@ def read_label_map(path: str | os.PathLike[str], like: Grid | None = None) -> Vo
         When the labels lie on another grid than `like`.
     """
     path = Path(path)
-    image, digest = _open(path)
-    labels = _voxels(image, path, None)
+    header, labels, digest = _read(path)
+    if (header.slope, header.inter) != (1, 0):
+        with np.errstate(all="ignore"):
+            labels = labels * header.slope + header.inter
     whole = labels.dtype.kind in "iu" or bool((labels == np.floor(labels)).all())
     if not whole or labels.min() < 0 or labels.max() >= 2**31:
         raise ImageError(f"{path.name} is not a label map: it holds values other than whole numbers from 0 up.")
-    volume = _volume(labels.astype(np.int32), image, path, digest)
+    volume = _volume(labels.astype(np.int32), header, path, digest)
     if like is not None and not volume.grid.same_as(like):
         raise GridError(
             f"{path.name} lies on another grid ({describe_shape(volume.grid.shape)}) than the image it belongs to "
@@ -144,57 +145,63 @@ def _replace(path: Path, write: Callable[[Path], object]) -> None:
         beside.unlink(missing_ok=True)
 
 
-def _open(path: Path) -> tuple[Any, str]:
-    """The image with its voxels still packed, and the SHA-256 of the file.
+def read_header(path: str | os.PathLike[str]) -> Header:
+    """Where the voxels of an image lie and how they are stored, without reading them.
+
+    Parameters
+    ----------
+    path : path
+        A .nii, .nii.gz, .mgz or .mgh file; only its first kilobytes are read.
+
+    Raises
+    ------
+    ImageError
+        When the file is missing, or its header is damaged or not that of one 3D volume.
+    """
+    path = Path(path)
+    start = _bytes(path, _HEADER_BYTES)
+    if start.startswith(_GZIP):
+        try:
+            start = zlib.decompressobj(wbits=31).decompress(start, _HEADER_BYTES)
+        except zlib.error as error:
+            raise ImageError(_CUT_OFF.format(path.name)) from error
+    return parse_header(start, path.name)
+
+
+def _read(path: Path) -> tuple[Header, NDArray[Any], str]:
+    """Header, voxels as they are stored (in the file's axis order), and the SHA-256 of the file.
 
     The file is read once, and unpacked in one go: in half the time of reading piecemeal, and only so is the checksum
     at a gzip file's end looked at, which tells a damaged voxel from a true one.
     """
+    packed = _bytes(path)
+    content = _unpacked(packed, path)
+    header = parse_header(content, path.name)
+    shape = header.grid.shape
+    surplus = len(content) - header.offset - math.prod(shape) * header.dtype.itemsize
+    if surplus < 0 or header.offset < 0:
+        raise ImageError(_CUT_OFF.format(path.name))
+    if surplus >= math.prod(shape[:2]) * header.dtype.itemsize and header.nifti is not None:
+        raise ImageError(f"{path.name} holds more voxels than its header says: it is damaged; export it anew.")
+    stored = np.frombuffer(content, header.dtype, math.prod(shape), header.offset).reshape(shape, order="F")
+    return header, stored, hashlib.sha256(packed).hexdigest()
+
+
+def _bytes(path: Path, most: int = -1) -> bytes:
     if not path.exists():
         raise ImageError(f"There is no file {path}; check the path.")
     if not path.is_file():
         raise ImageError(f"{path} is not a file; give a NIfTI or MGZ image.")
     try:
-        packed = path.read_bytes()
+        with path.open("rb") as file:
+            return file.read(most)
     except OSError as error:
         raise ImageError(f"{path.name} cannot be read ({error.strerror}); check the disk and your rights.") from error
-    content = _unpacked(packed, path)
-    try:
-        # nibabel tells of every oddity in a header on the console; what matters is checked below.
-        with nib.imageglobals.LoggingOutputSuppressor(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            image: Any = _kind(content, path).from_bytes(content)
-    except Exception as error:  # nibabel raises many types for damaged headers, none of them a base of its own
-        raise ImageError(
-            f"{path.name} is not a NIfTI or MGZ image, or its header is damaged; export it anew."
-        ) from error
-    shape = tuple(int(n) for n in image.shape)
-    while len(shape) > 3 and shape[-1] == 1:
-        shape = shape[:-1]
-    if len(shape) != 3:
-        raise ImageError(
-            f"{path.name} has {len(shape)} dimensions ({describe_shape(shape)}); give one 3D volume of it."
-        )
-    if min(shape) < 1 or np.prod([float(n) for n in shape]) > _MOST_VOXELS:
-        raise ImageError(f"{path.name} claims a size of {describe_shape(shape)} voxels: its header is damaged.")
-    kind = np.dtype(image.get_data_dtype())
-    if kind.kind not in "iuf":
-        raise ImageError(
-            f"{path.name} holds colours or complex values, not one number a voxel; export it as grey values."
-        )
-    if image.dataobj.offset + math.prod(shape) * kind.itemsize > len(content):
-        raise ImageError(_CUT_OFF.format(path.name))
-    header = image.header
-    if hasattr(header, "get_sform") and not (int(header["sform_code"]) or int(header["qform_code"])):
-        raise ImageError(
-            f"{path.name} does not say where left and right are (no sform, no qform); convert it anew from DICOM."
-        )
-    return image, hashlib.sha256(packed).hexdigest()
 
 
 def _unpacked(packed: bytes, path: Path) -> bytes:
     parts = []
-    while packed.startswith(b"\x1f\x8b"):  # a gzip file may be several, one after another
+    while packed.startswith(_GZIP):  # a gzip file may be several, one after another
         unzip = zlib.decompressobj(wbits=31)
         try:
             parts.append(unzip.decompress(packed, _MOST_BYTES))
@@ -206,48 +213,25 @@ def _unpacked(packed: bytes, path: Path) -> bytes:
     return b"".join(parts) if parts else packed
 
 
-def _kind(content: bytes, path: Path) -> Any:
-    """The nibabel class for a file's content."""
-    if path.name.lower().endswith((".mgz", ".mgh")):
-        return nib.MGHImage
-    return nib.Nifti2Image if _NIFTI2 in (content[:4], content[3::-1]) else nib.Nifti1Image
+def _as_float32(stored: NDArray[Any], header: Header) -> NDArray[np.float32]:
+    """Values of a file.
 
-
-def _voxels(image: Any, path: Path, kind: type[Any] | None) -> NDArray[Any]:
-    try:
-        with np.errstate(all="ignore"):  # values too large become infinite and are refused as such
-            data = _scaled(image.dataobj) if kind is np.float32 else np.asanyarray(image.dataobj, dtype=kind)
-    except Exception as error:  # nibabel raises many types here too
-        raise ImageError(_CUT_OFF.format(path.name)) from error
-    return data.reshape(data.shape[:3])
-
-
-def _scaled(stored: Any) -> NDArray[np.float32]:
-    """Values of a file as float32.
-
-    Scanners store 16 bits and a scale. These fit float32 whole, so that one pass does what nibabel does in two through
-    float64, in a quarter of the time; anything wider is left to nibabel.
+    Scanners store 16 bits and a scale. These fit float32 whole, so that one pass does what would take two through
+    float64, in a quarter of the time; only what is wider and scaled needs that way.
     """
-    if stored.dtype.itemsize > 2:
-        return np.asanyarray(stored, dtype=np.float32)
-    raw = stored.get_unscaled()
-    values: NDArray[np.float32] = np.multiply(raw, np.float32(stored.slope), dtype=np.float32)
-    if stored.inter:
-        values += np.float32(stored.inter)
-    return values
+    with np.errstate(all="ignore"):  # values too large become infinite and are refused as such
+        if header.slope == 1 and header.inter == 0:
+            return stored.astype(np.float32)
+        wide = np.dtype(np.float64 if header.dtype.itemsize > 2 else np.float32)
+        values = np.multiply(stored, header.slope, dtype=wide)
+        values += wide.type(header.inter)
+        return np.asarray(values, np.float32)
 
 
-def _volume(data: NDArray[Any], image: Any, path: Path, digest: str) -> Volume:
-    affine = np.asarray(image.affine, dtype=np.float64)
-    if not np.isfinite(affine).all():
-        raise ImageError(f"{path.name} has a damaged affine (values that are not numbers); export it anew.")
-    shape = (int(data.shape[0]), int(data.shape[1]), int(data.shape[2]))
-    place = SourceGrid(shape, affine)
-    header = image.header
-    codes = (int(header["qform_code"]), int(header["sform_code"])) if hasattr(header, "get_sform") else (1, 1)
-    source = Source(path.resolve(), digest, place, *codes)
+def _volume(data: NDArray[Any], header: Header, path: Path, digest: str) -> Volume:
+    source = Source(path.resolve(), digest, header.grid, header.nifti, header.notes)
     try:
-        return Volume(place.to_ours(data), place.grid(), source)
+        return Volume(header.grid.to_ours(data), header.grid.grid(), source)
     except (ImageError, GridError) as error:
         raise ImageError(f"{path.name}: {error}") from error
 
@@ -259,14 +243,16 @@ def _write(path: str | os.PathLike[str], data: NDArray[Any], like: Volume) -> No
             f"{describe_shape(like.grid.shape)}."
         )
     source = like.source
-    if source is None:
-        affine = like.grid.affine[:, [2, 1, 0, 3]]
-        image = nib.Nifti1Image(np.ascontiguousarray(data.transpose(2, 1, 0)), affine)
-        codes = (1, 1)
-    else:
-        image = nib.Nifti1Image(np.ascontiguousarray(source.grid.to_file(data)), source.grid.affine)
-        codes = (source.qform_code, source.sform_code)
-    image.set_qform(image.affine, code=max(codes[0], 1))
-    image.set_sform(image.affine, code=max(codes[1], 1))
-    image.header.set_xyzt_units("mm")
+    if source is None or source.geometry is None:
+        stored = data.transpose(2, 1, 0) if source is None else source.grid.to_file(data)
+        image = nib.Nifti1Image(
+            np.ascontiguousarray(stored), like.grid.affine[:, [2, 1, 0, 3]] if source is None else source.grid.affine
+        )
+        image.set_qform(image.affine, code=1)
+        image.set_sform(image.affine, code=1)
+        image.header.set_xyzt_units("mm")
+    else:  # sform and qform stay as they are, so that every program shows the two files in one place
+        kind: Any = nib.Nifti2Image if isinstance(source.geometry, nib.Nifti2Header) else nib.Nifti1Image
+        image = kind(np.ascontiguousarray(source.grid.to_file(data)), None, source.geometry)
+        image.set_data_dtype(data.dtype)
     replace_file(path, lambda beside: nib.save(image, beside))

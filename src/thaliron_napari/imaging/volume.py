@@ -22,15 +22,17 @@ class Source:
         Of the file's bytes.
     grid : SourceGrid
         The file's own axes, to which everything drawn on the image is written back.
-    qform_code, sform_code : int
-        NIfTI's codes, carried over to what is written.
+    geometry : nibabel header, optional
+        NIfTI's sform and qform, which what is drawn on the image must repeat; None for MGZ.
+    notes : tuple of str
+        What in the file's header contradicts itself, in half sentences for the reader.
     """
 
     path: Path
     sha256: str
     grid: SourceGrid
-    qform_code: int = 1
-    sform_code: int = 1
+    geometry: Any = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
