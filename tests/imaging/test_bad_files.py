@@ -2,6 +2,8 @@
 
 import errno
 import gzip
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -12,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from thaliron_napari.errors import GridError, ImageError, ThalIronError
-from thaliron_napari.imaging.files import read_label_map, read_volume, write_label_map
+from thaliron_napari.imaging.files import read_header, read_label_map, read_volume, write_label_map
 from thaliron_napari.imaging.grid import Grid
 from thaliron_napari.imaging.volume import Volume
 
@@ -176,29 +178,95 @@ def test_a_write_that_fails_leaves_the_old_file(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == [path]
 
 
-CONTENT = nib.Nifti1Image(np.arange(60, dtype=np.int16).reshape(3, 4, 5), AFFINE).to_bytes()
-MGH = nib.MGHImage(np.arange(60, dtype=np.int16).reshape(3, 4, 5), AFFINE).to_bytes()
-KINDS = {".nii": CONTENT, ".nii.gz": gzip.compress(CONTENT, mtime=0), ".mgh": MGH}
+NUMBERS = np.arange(60, dtype=np.int16).reshape(3, 4, 5)
+CONTENT = nib.Nifti1Image(NUMBERS, AFFINE).to_bytes()
+SCALED = nib.Nifti1Image(NUMBERS, AFFINE, nib.Nifti1Header(endianness=">"))
+SCALED.header.set_slope_inter(0.5, -3)
+MGH = nib.MGHImage(NUMBERS, AFFINE).to_bytes()
+KINDS = {
+    "plain.nii": CONTENT,
+    "packed.nii.gz": gzip.compress(CONTENT, mtime=0),
+    "barely packed.nii.gz": gzip.compress(CONTENT, compresslevel=0, mtime=0),
+    "second.nii": nib.Nifti2Image(NUMBERS.astype(np.int64), AFFINE, dtype=np.int64).to_bytes(),
+    "scaled.nii": SCALED.to_bytes(),
+    "plain.mgh": MGH,
+    "packed.mgz": gzip.compress(MGH, mtime=0),
+}
 
 
-@settings(max_examples=150, deadline=None, derandomize=True)
+def read_or_refused(path):
+    """Read a damaged file every way; anything but an image or one of our errors comes through."""
+    for read in (read_volume, read_label_map, read_header):
+        try:
+            found = read(path)
+        except ThalIronError as error:
+            assert path.name in str(error)  # noqa: PT017
+            continue
+        affine = found.grid.affine
+        assert np.isfinite(affine).all()
+        assert read is read_header or np.isfinite(found.data).all()
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
 @given(
     st.sampled_from(sorted(KINDS)),
     st.lists(st.tuples(st.integers(0, 2**16), st.integers(0, 255)), max_size=6),
-    st.none() | st.integers(0, 500),
+    st.none() | st.integers(0, 700),
 )
-def test_damaged_bytes_end_in_one_of_our_errors_or_in_an_image(suffix, changes, length):
-    content = bytearray(KINDS[suffix])
+def test_damaged_bytes_end_in_one_of_our_errors_or_in_an_image(name, changes, length):
+    content = bytearray(KINDS[name])
     for place, value in changes:
-        content[place % min(len(content), 360)] = value
+        content[place % min(len(content), 560)] = value
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / f"scan{suffix}"
+        path = Path(folder) / name
         path.write_bytes(content[:length])
-        for read in (read_volume, read_label_map):
-            try:
-                volume = read(path)
-            except ThalIronError as error:
-                assert path.name in str(error)  # noqa: PT017
-            else:
-                assert np.isfinite(volume.data).all()
-                assert np.isfinite(volume.grid.affine).all()
+        read_or_refused(path)
+
+
+@pytest.mark.parametrize("name", sorted(KINDS))
+def test_every_byte_of_a_header_may_be_wrong(name, tmp_path):
+    """Each byte of the header in turn, inverted."""
+    packed = name.endswith("z")
+    content = gzip.decompress(KINDS[name]) if packed else KINDS[name]
+    path = tmp_path / name
+    for place in range(min(len(content), 560)):
+        wrong = bytearray(content)
+        wrong[place] ^= 0xFF
+        path.write_bytes(gzip.compress(bytes(wrong), 1) if packed else wrong)
+        read_or_refused(path)
+
+
+def test_no_damaged_real_file_takes_two_gigabytes_or_a_minute(shared_data, tmp_path):
+    """In a process of its own, whose largest size the system tells; one file unpacks to gigabytes."""
+    (tmp_path / "bomb.nii.gz").write_bytes(gzip.compress(CONTENT[:352], 1) + gzip.compress(bytes(2**28), 9) * 16)
+    rng = np.random.default_rng(300)
+    sources = [*shared_data.rglob("*_raw_*.nii.gz"), *shared_data.rglob("aseg.mgz"), *shared_data.rglob("Mag.nii")]
+    for number in range(40):
+        source = sources[number % len(sources)]
+        content = bytearray(source.read_bytes())
+        if number % 3 == 0:
+            del content[rng.integers(len(content)) :]
+        for _ in range(rng.integers(1, 20)):
+            content[rng.integers(len(content) if number % 2 else min(len(content), 400))] = rng.integers(256)
+        (tmp_path / f"{number:02}{''.join(source.suffixes)}").write_bytes(content)
+    done = subprocess.run(
+        [sys.executable, "-c", _READ_ALL, str(tmp_path)], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    refused, largest_kb = (int(word) for word in done.stdout.split())
+    assert refused >= 35
+    assert largest_kb < 2 * 2**20
+
+
+_READ_ALL = """
+import pathlib, resource, sys
+from thaliron_napari.errors import ThalIronError
+from thaliron_napari.imaging import read_volume
+refused = 0
+for path in sorted(pathlib.Path(sys.argv[1]).iterdir()):
+    try:
+        read_volume(path)
+    except ThalIronError:
+        refused += 1
+print(refused, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""

@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 
 from thaliron_napari.errors import GridError, ImageError
 from thaliron_napari.imaging.grid import Grid, describe_shape
-from thaliron_napari.imaging.headers import MOST_VOXELS, Header, parse_header
+from thaliron_napari.imaging.headers import Header, parse_header
 from thaliron_napari.imaging.volume import Source, Volume
 
 SUFFIXES = (".nii", ".nii.gz", ".mgz", ".mgh")
-_MOST_BYTES = 8 * MOST_VOXELS + 2**20
 _HEADER_BYTES = 2**16
+_MOST_TAGS = 2**24  # bytes that FreeSurfer may write behind the voxels
 _GZIP = b"\x1f\x8b"
 _CUT_OFF = "{} is cut off or damaged: its voxels cannot be read; copy or export it anew."
 
@@ -159,12 +159,7 @@ def read_header(path: str | os.PathLike[str]) -> Header:
         When the file is missing, or its header is damaged or not that of one 3D volume.
     """
     path = Path(path)
-    start = _bytes(path, _HEADER_BYTES)
-    if start.startswith(_GZIP):
-        try:
-            start = zlib.decompressobj(wbits=31).decompress(start, _HEADER_BYTES)
-        except zlib.error as error:
-            raise ImageError(_CUT_OFF.format(path.name)) from error
+    start, _ = _unpacked(_bytes(path, _HEADER_BYTES), path, _HEADER_BYTES)
     return parse_header(start, path.name)
 
 
@@ -175,14 +170,16 @@ def _read(path: Path) -> tuple[Header, NDArray[Any], str]:
     at a gzip file's end looked at, which tells a damaged voxel from a true one.
     """
     packed = _bytes(path)
-    content = _unpacked(packed, path)
-    header = parse_header(content, path.name)
-    shape = header.grid.shape
-    surplus = len(content) - header.offset - math.prod(shape) * header.dtype.itemsize
-    if surplus < 0 or header.offset < 0:
-        raise ImageError(_CUT_OFF.format(path.name))
-    if surplus >= math.prod(shape[:2]) * header.dtype.itemsize and header.nifti is not None:
+    start, _ = _unpacked(packed, path, _HEADER_BYTES)
+    header = parse_header(start, path.name)
+    shape, size = header.grid.shape, header.dtype.itemsize
+    end = header.offset + math.prod(shape) * size
+    most = end + (math.prod(shape[:2]) * size if header.nifti is not None else _MOST_TAGS)
+    content, whole = _unpacked(packed, path, most)
+    if len(content) >= most:
         raise ImageError(f"{path.name} holds more voxels than its header says: it is damaged; export it anew.")
+    if not whole or len(content) < end or header.offset < 0:
+        raise ImageError(_CUT_OFF.format(path.name))
     stored = np.frombuffer(content, header.dtype, math.prod(shape), header.offset).reshape(shape, order="F")
     return header, stored, hashlib.sha256(packed).hexdigest()
 
@@ -199,18 +196,23 @@ def _bytes(path: Path, most: int = -1) -> bytes:
         raise ImageError(f"{path.name} cannot be read ({error.strerror}); check the disk and your rights.") from error
 
 
-def _unpacked(packed: bytes, path: Path) -> bytes:
-    parts = []
+def _unpacked(packed: bytes, path: Path, most: int) -> tuple[bytes, bool]:
+    """Content of a file, gzip or not, of which no more than `most` bytes are unpacked, and whether that was all."""
+    if not packed.startswith(_GZIP):
+        return packed, True
+    parts: list[bytes] = []
     while packed.startswith(_GZIP):  # a gzip file may be several, one after another
         unzip = zlib.decompressobj(wbits=31)
         try:
-            parts.append(unzip.decompress(packed, _MOST_BYTES))
+            parts.append(unzip.decompress(packed, most - sum(map(len, parts))))
         except zlib.error as error:
             raise ImageError(_CUT_OFF.format(path.name)) from error
         if not unzip.eof:
-            raise ImageError(_CUT_OFF.format(path.name))
+            return b"".join(parts), False
         packed = unzip.unused_data
-    return b"".join(parts) if parts else packed
+        if sum(map(len, parts)) >= most:
+            break
+    return b"".join(parts), True
 
 
 def _as_float32(stored: NDArray[Any], header: Header) -> NDArray[np.float32]:

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from thaliron_napari.errors import ImageError
 from thaliron_napari.imaging.grid import Affine, SourceGrid, describe_shape
 
-# A damaged header can ask for any size; no head is scanned with more voxels than this (4 GiB as float32).
-MOST_VOXELS = 2**30
+# A damaged header can ask for any size; no head is scanned with more voxels than this (1 GiB as float32).
+_MOST_VOXELS = 2**28
 _FINEST_MM, _COARSEST_MM = 0.01, 100.0
 _SAME_WITHIN_MM = 0.05
 _LEAST_VOLUME = 0.1  # of a cell, against a cuboid of the same edges: below, the axes are no axes of an image
@@ -83,11 +83,12 @@ def parse_header(content: bytes, name: str) -> Header:
     if dtype.kind not in "iuf":
         raise ImageError(f"{name} holds colours or complex values, not one number a voxel; export it as grey values.")
     notes: tuple[str, ...] = ()
-    if isinstance(header, MGHHeader):
-        affine, nifti = _mgh_affine(header, content, name), None
-    else:
-        affine, notes = _nifti_affine(header, volume, name)
-        nifti = _geometry(header)
+    with np.errstate(all="ignore"):  # numbers too large become infinite and are refused as such
+        if isinstance(header, MGHHeader):
+            affine, nifti = _mgh_affine(header, content, name), None
+        else:
+            affine, notes = _nifti_affine(header, volume, name)
+            nifti = _geometry(header)
     scale = (1.0 if slope is None else float(slope), 0.0 if inter is None else float(inter))
     return Header(SourceGrid(volume, affine), dtype, offset, *scale, notes, nifti)
 
@@ -112,7 +113,7 @@ def _single(shape: tuple[int, ...], name: str) -> tuple[int, int, int]:
         shape = shape[:-1]
     if len(shape) != 3:
         raise ImageError(f"{name} has {len(shape)} dimensions ({describe_shape(shape)}); give one 3D volume of it.")
-    if min(shape) < 1 or math.prod(shape) > MOST_VOXELS:
+    if min(shape) < 1 or math.prod(shape) > _MOST_VOXELS:
         raise ImageError(f"{name} claims a size of {describe_shape(shape)} voxels: its header is damaged.")
     return shape[0], shape[1], shape[2]
 
