@@ -8,9 +8,10 @@ from typing import NoReturn
 
 from thaliron_napari import __version__
 from thaliron_napari.cli import verbs as run
-from thaliron_napari.cli.verbs import ROLES, UsageError
+from thaliron_napari.cli.verbs import ROLES, SERIES_ROLES, UsageError
+from thaliron_napari.errors import ThalIronError
 
-VERBS = ("open", "demo", "register", "contour", "grow", "measure", "cohort", "regress", "power", "report")
+VERBS = ("open", "demo", "import", "register", "contour", "grow", "measure", "cohort", "regress", "power", "report")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -43,6 +44,20 @@ def build_parser() -> argparse.ArgumentParser:
     add("--out", type=Path, metavar="DIR", help="folder for pictures, tables and reports (default: thaliron-demo)")
     add("--size", choices=("small", "full"), default="full", help="size of the phantom (default: %(default)s)")
 
+    add = verb("import", run.import_dicom, "convert DICOM series to NIfTI files with BIDS names").add_argument
+    add("paths", nargs="+", type=Path, metavar="PATH", help="DICOM folders, with all below them, and files")
+    add("--out", type=Path, metavar="DIR", help="dataset to write into: DIR/sub-ID/anat/...")
+    add("--list", action="store_true", help="only list the series and what each most likely is")
+    for role, name in SERIES_ROLES.items():
+        add(
+            f"--{role}",
+            metavar="N",
+            help=f"the series (as listed) of the {name}; without any of these: the likely ones",
+        )
+    add("--subject", default="01", metavar="ID", help="letters and digits (default: %(default)s)")
+    add("--session", default="", metavar="S", help="letters and digits")
+    add("--overwrite", action="store_true", help="replace images of the same kind")
+
     add = verb(
         "register", run.register, "find the rigid motion between two images, whatever their contrasts"
     ).add_argument
@@ -71,7 +86,12 @@ def build_parser() -> argparse.ArgumentParser:
 
     add = verb("measure", run.measure, "measure from files, without a case").add_argument
     add("--qsm", type=Path, metavar="Q", help="susceptibility map")
-    add("--unit", choices=("ppm", "ppb"), help="of Q (default: its sidecar's, else told from its values)")
+    add(
+        "--unit",
+        type=_unit,
+        metavar="U",
+        help="of Q: ppm, ppb, or such as '0.1 ppb, zero at 2048' (default: its sidecar's, else told from its values)",
+    )
     add("--flair", type=Path, metavar="F", help="FLAIR image on which the lesions were drawn")
     add("--thalami", type=Path, metavar="T", help="label map on the grid of Q: 1 left, 2 right")
     add("--csf", type=Path, metavar="C", help="label map of the CSF ROIs on the grid of Q: 1 left, 2 right")
@@ -108,6 +128,16 @@ def _add_case_options(add: Callable[..., argparse.Action]) -> None:
         add(f"--{role}", type=Path, metavar="FILE", help=f"the {name}, where its name does not tell")
     add("--derivatives", type=Path, metavar="DIR", help="folder for the reader's work (default: beside the images)")
     add("--reader", default="", metavar="NAME", help="who reads; another reader's work is kept apart")
+
+
+def _unit(text: str) -> str:
+    from thaliron_napari.imaging.units import parse_unit
+
+    try:
+        parse_unit(text)
+    except ThalIronError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    return text
 
 
 def _point(text: str) -> tuple[float, float, float]:

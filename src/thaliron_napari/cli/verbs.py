@@ -6,10 +6,11 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from thaliron_napari.errors import AnnotationError
+from thaliron_napari.errors import AnnotationError, ImageError
 
 if TYPE_CHECKING:
     from thaliron_napari.case import Role
+    from thaliron_napari.imaging import Series, SeriesRole
 
 ROLES: dict[Role, str] = {
     "qsm": "QSM",
@@ -18,6 +19,8 @@ ROLES: dict[Role, str] = {
     "t1ce": "T1 after gadolinium",
     "magnitude": "GRE magnitude",
 }
+
+SERIES_ROLES: dict[SeriesRole, str] = {role: name for role, name in ROLES.items()} | {"phase": "GRE phase"}
 
 
 class UsageError(Exception):
@@ -36,6 +39,40 @@ def demo(options: argparse.Namespace) -> int:
     from thaliron_napari.viewer.app import run_demo
 
     return int(run_demo(options.out, options.offscreen, options.size))
+
+
+def import_dicom(options: argparse.Namespace) -> None:
+    """List the series of a DICOM folder, and convert the chosen or the likely ones."""
+    from thaliron_napari.imaging import choose_series, find_series, import_series
+
+    if options.out is None and not options.list:
+        raise UsageError("thaliron import: give --out DIR to write into, or --list to see what is there")
+    series = find_series(options.paths)
+    chosen = _chosen_series(options, series)
+    refusal = None
+    if not chosen:
+        try:
+            chosen = choose_series(series)
+        except ImageError as error:
+            refusal = error
+    _print_series(series, chosen)
+    if options.list:
+        return
+    if refusal:
+        raise refusal
+    if not chosen:
+        raise ImageError("No series tells what it is; choose by the numbers listed, such as --flair 3.")
+    made = import_series(
+        chosen, options.out, subject=options.subject, session=options.session, overwrite=options.overwrite
+    )
+    for role, files in made.files.items():
+        for file in files:
+            print(f"{SERIES_ROLES[role]:20} {file}")
+    for role, one in chosen.items():
+        if one.notice and role in made.files:
+            print(f"{'look at it':20} {one.name} {one.notice}")
+    if made.failed:
+        raise ImageError(" ".join(made.failed.values()))
 
 
 def register(options: argparse.Namespace) -> None:
@@ -218,6 +255,44 @@ def report(options: argparse.Namespace) -> None:
 
 def _images(options: argparse.Namespace) -> dict[Role, Path]:
     return {role: getattr(options, role) for role in ROLES if getattr(options, role) is not None}
+
+
+def _chosen_series(options: argparse.Namespace, series: tuple[Series, ...]) -> dict[SeriesRole, Series]:
+    """The series that were named by their numbers."""
+    labels = {one.label: one for one in series}
+    chosen: dict[SeriesRole, Series] = {}
+    for role in SERIES_ROLES:
+        label = getattr(options, role)
+        if label is None:
+            continue
+        alike = [one.label for one in series if str(one.number) == label and one.label != label and one.label != "?"]
+        if label in labels:
+            chosen[role] = labels[label]
+        elif alike:
+            raise ImageError(f"There are several series {label}; give --{role} as {' or '.join(alike)}.")
+        else:
+            raise ImageError(f"There is no series {label} (--{role}); there are {', '.join(labels)}.")
+    return chosen
+
+
+def _print_series(series: tuple[Series, ...], chosen: dict[SeriesRole, Series]) -> None:
+    """A table: what is chosen bears its role, what could be it in brackets, what cannot be used says why."""
+    patients = len({one.patient for one in series})
+    taken = {one.label: SERIES_ROLES[role] for role, one in chosen.items()}
+    print("series images           voxels                 mm  TE (ms)     is                    description")
+    for one in series:
+        grid = one.source_grid
+        voxels = "x".join(str(n) for n in grid.shape) if grid else "-"
+        spacing = "x".join(f"{mm:.2f}" for mm in one.spacing_mm) or "-"
+        echo = "-".join(f"{ms:g}" for ms in dict.fromkeys(one.echo_times_ms[:1] + one.echo_times_ms[-1:])) or "-"
+        could_be = f"({SERIES_ROLES[one.role]})" if one.role and not one.problem else "-"
+        kind = "" if one.kind == "magnitude" else f" [{one.kind}]"
+        why = f": {one.problem or one.notice}" if one.problem or one.notice else ""
+        whose = f" (patient {one.patient + 1})" if patients > 1 and one.patient >= 0 else ""
+        print(
+            f"{one.label:6} {one.images:6} {voxels:>16} {spacing:>18}  {echo:11} {taken.get(one.label, could_be):21} "
+            f"{one.description}{kind}{whose}{why}"
+        )
 
 
 def _check_suffix(path: Path, *suffixes: str) -> None:

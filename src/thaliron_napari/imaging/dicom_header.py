@@ -1,0 +1,402 @@
+"""The header of one DICOM file as the few facts needed of each image in it; nothing says who the patient is."""
+
+import hashlib
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from thaliron_napari.imaging.series_role import Kind, SeriesFacts
+
+_MR_LIKE = ("MR", "", "OT", "SC")
+_NO_IMAGE = ("SR", "PR", "KO", "SEG", "REG", "RTSTRUCT", "DOC", "AU", "ECG", "HC", "PLAN")
+_RAW_ENDS = ("4.2", "66", "88", "104")  # spectroscopy, raw data, documents: storage classes without pictures
+_COMPONENTS: dict[str, Kind] = {
+    "MAGNITUDE": "magnitude",
+    "PHASE": "phase",
+    "REAL": "real",
+    "IMAGINARY": "imaginary",
+}
+_TYPES: dict[str, Kind] = {
+    **dict.fromkeys(("P", "PHASE", "PHASE MAP", "PHASE_MAP", "P_FFE", "P_SE"), "phase"),
+    **dict.fromkeys(("R", "REAL", "R_FFE", "R_SE"), "real"),
+    **dict.fromkeys(("I", "IMAGINARY", "I_FFE", "I_SE"), "imaginary"),
+    **dict.fromkeys(("B0", "B0 MAP", "B0_MAP", "FIELD_MAP"), "field map"),
+}
+_GE_KINDS: dict[int, Kind] = {0: "magnitude", 1: "phase", 2: "real", 3: "imaginary"}
+_MAKERS = (
+    ("GE", r"\bge\b|gems"), ("Siemens", "siemens"), ("Philips", "philips"), ("Canon", "canon|toshiba"),
+    ("United Imaging", r"uih|united"), ("Fujifilm", "fuji|hitachi"), ("Bruker", "bruker"),
+)  # fmt: skip
+_IDENTITY = (
+    "PatientName", "PatientID", "PatientBirthDate", "OtherPatientIDs", "OtherPatientNames", "PatientBirthName",
+    "PatientMotherBirthName", "IssuerOfPatientID", "AccessionNumber", "ReferringPhysicianName",
+    "PerformingPhysicianName", "NameOfPhysiciansReadingStudy", "OperatorsName", "RequestingPhysician",
+    "ResponsiblePerson", "PatientAddress", "PatientTelephoneNumbers",
+)  # fmt: skip
+_FACTS = (
+    "SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID", "StudyDate", "StudyTime", "Modality",
+    "SeriesNumber", "SeriesDescription", "ProtocolName", "SequenceName", "PulseSequenceName", "ImageType",
+    "ComplexImageComponent", "AcquisitionContrast", "ScanningSequence", "MRAcquisitionType", "EchoTime", "EchoNumbers",
+    "RepetitionTime", "InversionTime", "FlipAngle", "ContrastBolusAgent", "ContrastBolusAgentSequence",
+    "DiffusionBValue", "Manufacturer", "Rows", "Columns", "NumberOfFrames", "SamplesPerPixel", "BitsAllocated",
+    "PixelRepresentation", "PixelSpacing", "ImagePositionPatient", "ImageOrientationPatient", "RescaleIntercept",
+    "RescaleSlope", "RescaleType", "RealWorldValueMappingSequence", "SharedFunctionalGroupsSequence",
+    "PerFrameFunctionalGroupsSequence", "EchoPulseSequence",
+)  # fmt: skip
+# GE: the internal name of the sequence; magnitude, phase, real or imaginary; and what tells its field map apart.
+_GE_SEQUENCE, _GE_KIND, _GE_MAP = 0x0019109E, 0x0043102F, 0x00431030
+_PRIVATE = (0x00190010, 0x00430010, _GE_SEQUENCE, _GE_KIND, _GE_MAP)
+_PACKED = "1.2.840.10008.1.2.4"  # JPEG and its kin; and run lengths, deflate
+_PACKED_OTHERS = ("1.2.840.10008.1.2.5", "1.2.840.10008.1.2.1.99")
+
+
+class NotReadable(Exception):
+    """A DICOM file so damaged that its header does not say to which series it belongs."""
+
+
+@dataclass(frozen=True, eq=False)
+class DicomImage:
+    """One slice: a file or a frame of one. Positions are DICOM's LPS in mm; `patient`, `study` are only compared."""
+
+    path: Path
+    instance: str
+    series: str
+    study: tuple[str, str]
+    patient: str
+    number: int
+    description: str
+    manufacturer: str
+    is_mr: bool
+    is_multi_frame: bool
+    kind: Kind
+    echo_ms: float | None
+    facts: SeriesFacts
+    columns: int
+    rows: int
+    spacing: NDArray[np.float64] | None
+    position: NDArray[np.float64] | None
+    orientation: NDArray[np.float64] | None
+    problem: str
+
+
+def read_images(path: Path) -> list[DicomImage]:
+    """The images of one file; none where it is not DICOM, or a DICOM object without pictures.
+
+    Raises
+    ------
+    NotReadable
+        When it is DICOM and too damaged.
+    """
+    import pydicom
+
+    try:
+        with path.open("rb") as file:
+            start = file.read(136)
+            if not (start[128:132] == b"DICM" or _is_data_set(start)):
+                return []
+            file.seek(0)
+            header = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=_tags(), force=True)
+            end = file.tell()
+            left = file.seek(0, 2) - end
+    except Exception as error:  # pydicom raises whatever a damaged header leads it to
+        raise NotReadable from error
+    try:
+        return list(_images(path, header, left))
+    except (NotReadable, MemoryError):
+        raise
+    except Exception as error:  # as above: values are read where they are asked for
+        raise NotReadable from error
+
+
+def _is_data_set(start: bytes) -> bool:
+    """Whether bytes look like DICOM without its preamble: group 2 or 8, then a sane length or a value's type."""
+    if start[:2] not in (b"\x02\x00", b"\x08\x00") or len(start) < 16:
+        return False
+    length = int.from_bytes(start[4:8], "little")
+    return start[2:4] in (b"\x00\x00", b"\x01\x00", b"\x05\x00", b"\x08\x00", b"\x16\x00") and (
+        start[4:6] in (b"UL", b"OB", b"CS", b"UI") or length < 128
+    )
+
+
+@cache
+def _tags() -> list[int]:
+    from pydicom.datadict import tag_for_keyword
+
+    keywords = (tag_for_keyword(name) for name in (*_FACTS, *_IDENTITY))
+    return [*(int(tag) for tag in keywords if tag is not None), *_PRIVATE]
+
+
+def _images(path: Path, header: Any, left: int) -> Iterator[DicomImage]:
+    storage = _text(header, "SOPClassUID") or str(getattr(header.file_meta, "MediaStorageSOPClassUID", ""))
+    if storage == "1.2.840.10008.1.3.10" or storage.endswith(tuple(f".{end}" for end in _RAW_ENDS)):
+        return
+    modality, columns, rows = (_text(header, "Modality"), _whole(header, "Columns"), _whole(header, "Rows"))
+    series = _text(header, "SeriesInstanceUID")
+    if modality in _NO_IMAGE or (not columns and not rows and not left):
+        return
+    if not series or not columns or not rows:
+        if series or columns or rows or modality:
+            raise NotReadable
+        return
+    shared = _first(header, "SharedFunctionalGroupsSequence")
+    frames = list(_value(header, "PerFrameFunctionalGroupsSequence") or [])
+    count = max(_whole(header, "NumberOfFrames") or 1, 1)
+    secrets = list(_secrets(header))
+    description = _clean(_text(header, "SeriesDescription") or _text(header, "ProtocolName"), secrets)
+    facts = _facts(header)
+    problem = _problem(header, facts, columns * rows * count, left)
+    if frames and len(frames) != count:
+        problem = problem or f"says it has {count} frames and describes {len(frames)}; it is damaged"
+    whole = DicomImage(
+        path,
+        _text(header, "SOPInstanceUID") or str(path),
+        series,
+        (_text(header, "StudyDate") + _text(header, "StudyTime"), _text(header, "StudyInstanceUID")),
+        hashlib.sha256(repr([_text(header, name) for name in ("PatientID", "PatientName")]).encode()).hexdigest(),
+        _whole(header, "SeriesNumber") or 0,
+        description,
+        _maker(header),
+        modality in _MR_LIKE,
+        count > 1,
+        facts.kind,
+        _echo(header),
+        facts,
+        columns,
+        rows,
+        _numbers(header, "PixelSpacing", 2),
+        _numbers(header, "ImagePositionPatient", 3),
+        _numbers(header, "ImageOrientationPatient", 6),
+        problem,
+    )
+    if not frames and shared is None:
+        yield from [whole] * min(count, 2**16)
+        return
+    for frame in frames or [None] * min(count, 2**16):
+        yield _of_frame(whole, _Groups(frame, shared))
+
+
+class _Groups:
+    """The functional groups of a frame: its own, else those that all frames share (DICOM PS3.3 C.7.6.16)."""
+
+    def __init__(self, frame: Any, shared: Any) -> None:
+        self.sources = [source for source in (frame, shared) if source is not None]
+
+    def __call__(self, name: str) -> Any:
+        for source in self.sources:
+            item = _first(source, name)
+            if item is not None:
+                return item
+        return None
+
+
+def _of_frame(whole: DicomImage, group: _Groups) -> DicomImage:
+    facts = whole.facts
+    kinds = group("MRImageFrameTypeSequence")
+    types = tuple(_texts(kinds, "FrameType")) or facts.image_type
+    kind = _kind(types, _text(kinds, "ComplexImageComponent")) if kinds is not None else facts.kind
+    echo = _first_number(group("MREchoSequence"), "EffectiveEchoTime")
+    timing = group("MRTimingAndRelatedParametersSequence")
+    inversion = _first_number(group("MRModifierSequence"), "InversionTimes")
+    diffusion = _first_number(group("MRDiffusionSequence"), "DiffusionBValue")
+    facts = replace(
+        facts,
+        image_type=types,
+        kind=kind,
+        repetition_ms=_first_number(timing, "RepetitionTime") or facts.repetition_ms,
+        flip_deg=_first_number(timing, "FlipAngle") or facts.flip_deg,
+        inversion_ms=inversion or facts.inversion_ms,
+        contrast=_text(kinds, "AcquisitionContrast") or facts.contrast,
+        is_diffusion=facts.is_diffusion or bool(diffusion),
+        is_signed=facts.is_signed or (_number(group("PixelValueTransformationSequence"), "RescaleIntercept") or 0) < 0,
+        unit=_unit(group("PixelValueTransformationSequence"), group("RealWorldValueMappingSequence")) or facts.unit,
+    )
+    position = _numbers(group("PlanePositionSequence"), "ImagePositionPatient", 3)
+    orientation = _numbers(group("PlaneOrientationSequence"), "ImageOrientationPatient", 6)
+    spacing = _numbers(group("PixelMeasuresSequence"), "PixelSpacing", 2)
+    return replace(
+        whole,
+        facts=facts,
+        kind=kind,
+        echo_ms=round(echo, 2) if echo else whole.echo_ms,
+        position=whole.position if position is None else position,
+        orientation=whole.orientation if orientation is None else orientation,
+        spacing=whole.spacing if spacing is None else spacing,
+    )
+
+
+def _facts(header: Any) -> SeriesFacts:
+    types = tuple(_texts(header, "ImageType"))
+    return SeriesFacts(
+        description=_text(header, "SeriesDescription"),
+        protocol=_text(header, "ProtocolName"),
+        sequence=f"{_text(header, 'SequenceName') or _text(header, 'PulseSequenceName')}",
+        image_type=types,
+        kind=_ge_kind(header) or _kind(types, _text(header, "ComplexImageComponent")),
+        repetition_ms=_number(header, "RepetitionTime"),
+        inversion_ms=_number(header, "InversionTime"),
+        flip_deg=_number(header, "FlipAngle"),
+        scanning_sequence=_scanning_sequence(header),
+        contrast=_text(header, "AcquisitionContrast"),
+        is_3d=_text(header, "MRAcquisitionType") == "3D",
+        has_agent=bool(_text(header, "ContrastBolusAgent") or _first(header, "ContrastBolusAgentSequence")),
+        is_diffusion=bool(_number(header, "DiffusionBValue")),
+        is_signed=_whole(header, "PixelRepresentation") == 1 or (_number(header, "RescaleIntercept") or 0) < 0,
+        unit=_unit(header, _first(header, "RealWorldValueMappingSequence")),
+    )
+
+
+def _problem(header: Any, facts: SeriesFacts, pixels: int, left: int) -> str:
+    if "MOSAIC" in facts.image_type:
+        return "is a Siemens mosaic (many slices in one picture, as of diffusion or function), which is not read"
+    if (_whole(header, "SamplesPerPixel") or 1) != 1:
+        return "holds colour pictures, not one value a voxel"
+    bits = _whole(header, "BitsAllocated") or 16
+    if bits not in (8, 16, 32):
+        return f"has {bits} bits a voxel, which is not read"
+    syntax = str(getattr(header.file_meta, "TransferSyntaxUID", ""))
+    if not left:
+        return "has no pixels"
+    if not syntax.startswith(_PACKED) and syntax not in _PACKED_OTHERS and left < pixels * bits // 8:
+        return "is cut off; copy the folder anew"
+    return ""
+
+
+def _kind(types: tuple[str, ...], component: str) -> Kind:
+    if component in _COMPONENTS and component != "MAGNITUDE":
+        return _COMPONENTS[component]
+    return next((_TYPES[name] for name in types[2:] if name in _TYPES), "magnitude")
+
+
+def _ge_kind(header: Any) -> Kind | None:
+    """GE says in private fields what others say in ImageType; its B0 map is told by (0043,1030)."""
+    if not _text(header, 0x00430010).startswith("GEMS_PARM"):
+        return None
+    if "b0map" in _text(header, _GE_SEQUENCE).lower() and _whole(header, _GE_MAP) == 0:
+        return "field map"
+    kind = _whole(header, _GE_KIND)
+    return None if not kind else _GE_KINDS.get(kind)
+
+
+def _scanning_sequence(header: Any) -> frozenset[str]:
+    names = set(_texts(header, "ScanningSequence"))
+    echo = _text(header, "EchoPulseSequence")  # of enhanced files
+    names |= {"GRADIENT": {"GR"}, "SPIN": {"SE"}, "BOTH": {"GR", "SE"}}.get(echo, set())
+    return frozenset(names)
+
+
+def _unit(values: Any, real_world: Any) -> str | None:
+    """The unit by RescaleType, or by the real world units where these have the stored values' own scale."""
+    said = _text(values, "RescaleType").lower()
+    if said in ("ppm", "ppb"):
+        return said
+    units = _first(real_world, "MeasurementUnitsCodeSequence")
+    said = _text(units, "CodeValue").lower().strip("[] ")
+    slope = _number(real_world, "RealWorldValueSlope") or 0.0
+    scale = _number(values, "RescaleSlope") or 1.0
+    return said if said in ("ppm", "ppb") and math.isclose(slope, scale, rel_tol=1e-6) else None
+
+
+def _echo(header: Any) -> float | None:
+    echo = _first_number(header, "EchoTime")
+    return round(echo, 2) if echo else None
+
+
+def _maker(header: Any) -> str:
+    said = _text(header, "Manufacturer").lower()
+    return next((name for name, pattern in _MAKERS if re.search(pattern, said)), "")
+
+
+def _secrets(header: Any) -> Iterator[str]:
+    """Patterns of everything in the header that names a person: whole, in parts, and dates as people write them."""
+    for name in _IDENTITY:
+        for value in _texts(header, name):
+            if name == "PatientBirthDate":
+                if re.fullmatch(r"\d{8}", value):
+                    y, m, d = value[:4], value[4:6], value[6:]
+                    yield from (rf"{a}\D?{b}\D?{c}" for a, b, c in ((y, m, d), (d, m, y), (m, d, y)))
+                continue
+            words = [re.escape(word) for word in re.split(r"[\^=\s,;_/.]+", value) if len(word) > 1]
+            yield r"[\W_]*".join(words) if words else re.escape(value)
+            for word in words:  # short ones only where they stand alone, for Li is also in Flair
+                yield word if len(word) > 4 else rf"(?<![^\W_]){word}(?![^\W_])"
+
+
+def _clean(words: str, secrets: list[str]) -> str:
+    """Words without what names a person, and without control characters."""
+    for secret in secrets:
+        if secret:
+            words = re.sub(secret, "…", words, flags=re.IGNORECASE)
+    return " ".join("".join(c if c.isprintable() else " " for c in words).split())[:64]
+
+
+def _value(item: Any, name: Any) -> Any:
+    """A value of a header, None where there is none or it cannot be read."""
+    if item is None:
+        return None
+    try:
+        found = item.get(name)
+        return getattr(found, "value", found) if isinstance(name, int) else found
+    except Exception:  # pydicom converts values here, and raises many types for damaged ones
+        return None
+
+
+def _first(item: Any, name: str) -> Any:
+    sequence = _value(item, name)
+    try:
+        return sequence[0] if sequence else None
+    except (TypeError, IndexError, KeyError, AttributeError):
+        return None
+
+
+def _texts(item: Any, name: Any) -> list[str]:
+    value = _value(item, name)
+    if value is None:
+        return []
+    if isinstance(value, bytes):
+        value = value.decode("latin-1").strip("\0 ")
+    values = value if isinstance(value, list | tuple) or type(value).__name__ == "MultiValue" else [value]
+    return [str(v).strip() for v in values if str(v).strip()]
+
+
+def _text(item: Any, name: Any) -> str:
+    return " ".join(_texts(item, name))
+
+
+def _numbers(item: Any, name: str, count: int) -> NDArray[np.float64] | None:
+    values = _value(item, name)
+    try:
+        numbers = np.array([float(v) for v in values], np.float64)
+    except (TypeError, ValueError):
+        return None
+    return numbers if numbers.size == count and np.isfinite(numbers).all() and np.abs(numbers).max() < 1e6 else None
+
+
+def _number(item: Any, name: str) -> float | None:
+    try:
+        number = float(_value(item, name))
+    except (TypeError, ValueError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _first_number(item: Any, name: str) -> float | None:
+    """A number, or the first of several."""
+    try:
+        return float(_texts(item, name)[0])
+    except (IndexError, ValueError):
+        return None
+
+
+def _whole(item: Any, name: Any) -> int | None:
+    value = _value(item, name)
+    try:
+        return int.from_bytes(value, "little", signed=True) if isinstance(value, bytes) else int(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
