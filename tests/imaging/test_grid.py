@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from thaliron_napari.errors import GridError
+from thaliron_napari.errors import GridError, ImageError
 from thaliron_napari.imaging import Grid, Volume, guess_unit, rigid_matrix
-from thaliron_napari.imaging.units import unit_from_sidecar
+from thaliron_napari.imaging.units import background, parse_unit, to_ppb, unit_from_sidecar, unit_of_file, vendor_unit
 
 AFFINE = np.array([[0, 0, -0.5, 80], [0, -0.6, 0, 90], [2, 0, 0, -60], [0, 0, 0, 1.0]])
 GRID = Grid((60, 300, 320), AFFINE)
@@ -76,6 +76,62 @@ def test_unit_is_guessed_from_the_robust_range(high, unit):
     brain[:, :20] = 0  # outside the brain
     brain[0, 30, :3] = 1e4  # a few wild voxels at the mask's rim
     assert guess_unit(brain) == unit
+
+
+@pytest.mark.parametrize(("spread", "zero"), [(50, 2048), (0.05, 1), (5000, 0)], ids=["offset", "of 1", "too wide"])
+def test_a_vendors_scaling_is_not_guessed(spread, zero):
+    data = np.random.default_rng(1).normal(zero, spread, (20, 50, 50)).astype(np.float32)
+    data[:, :20] = zero
+    assert guess_unit(data) is None
+    assert background(data) == zero
+
+
+@pytest.mark.parametrize(
+    ("unit", "value", "ppb"),
+    [
+        ("ppm", 0.05, 50),
+        ("ppb", 50, 50),
+        ("0.1 ppb", 500, 50),
+        ("1 ppb, zero at 2048", 2098, 50),
+        ("ppb, zero at -4096", -4146, -50),
+        ("0.001 ppm", 50, 50),
+        ("-1 ppb", -50, 50),
+    ],
+)
+def test_a_unit_says_how_many_ppb_a_value_is(unit, value, ppb):
+    np.testing.assert_allclose(to_ppb(np.float32([value]), unit), [ppb], rtol=1e-5)
+    assert parse_unit(vendor_unit(*parse_unit(unit))) == parse_unit(unit)
+
+
+@pytest.mark.parametrize("text", ["", "T", "ppt", "0 ppb", "1e400 ppb", "ppb, zero at", "nan ppb"])
+def test_what_is_no_unit_is_refused(text):
+    with pytest.raises(ImageError, match="unit"):
+        parse_unit(text)
+
+
+def test_the_common_units_have_their_names():
+    assert vendor_unit(1) == "ppb"
+    assert vendor_unit(1000) == "ppm"
+    assert vendor_unit(0.1, 2048) == "0.1 ppb, zero at 2048"
+    with pytest.raises(ImageError):
+        vendor_unit(0)
+
+
+@pytest.mark.parametrize(
+    ("stated", "spread", "unit"),
+    [
+        ("ppm", 0.05, "ppm"),
+        ("ppb", 0.05, None),
+        ("ppm", 50, None),
+        ("ppb", 3, "ppb"),
+        ("0.1 ppb", 400, "0.1 ppb"),
+        ("T", 50, "ppb"),
+    ],
+)
+def test_a_sidecar_that_the_values_contradict_is_not_believed(stated, spread, unit, tmp_path):
+    (tmp_path / "sub-01_Chimap.json").write_text(f'{{"Units": "{stated}"}}')
+    data = np.random.default_rng(1).normal(0, spread, (20, 50, 50)).astype(np.float32)
+    assert unit_of_file(tmp_path / "sub-01_Chimap.nii.gz", data) == unit
 
 
 def test_a_map_of_nothing_has_no_unit():

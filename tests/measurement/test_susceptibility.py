@@ -95,6 +95,9 @@ def test_an_ambiguous_unit_is_asked_for(head, tmp_path) -> None:
     (tmp_path / "sub-1_Chimap.json").write_text('{"Units": "ppb"}')
     beside, _ = measure_files(qsm=path, thalami=head.thalami)
     assert beside.values == stated.values
+    assert (beside.qsm_unit, beside.to_json()["qsm_unit"]) == ("ppb", "ppb")
+    scaled, _ = measure_files(qsm=path, unit="10 ppb, zero at -1", thalami=head.thalami)
+    assert scaled.values["thalamus_left_mean_ppb"] == pytest.approx(-20, abs=1)
 
 
 def test_labels_of_another_grid_are_refused(head) -> None:

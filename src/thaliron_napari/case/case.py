@@ -16,9 +16,9 @@ from thaliron_napari.case.annotations import LABEL_MAPS, Annotations
 from thaliron_napari.case.edits import Edit
 from thaliron_napari.case.journal import Journal
 from thaliron_napari.errors import CaseError
-from thaliron_napari.imaging import Volume, guess_unit
+from thaliron_napari.imaging import Volume
 from thaliron_napari.imaging.overlap import check_overlap
-from thaliron_napari.imaging.units import PPB_PER, SusceptibilityUnit, unit_from_sidecar
+from thaliron_napari.imaging.units import to_ppb, unit_of_file
 
 Role = Literal["qsm", "magnitude", "flair", "t1", "t1ce"]
 ROLE_NAME: dict[Role, str] = {
@@ -113,10 +113,10 @@ class Case:
         return self._move(self.undone, self.done, "redo")
 
     @property
-    def unit(self) -> SusceptibilityUnit | None:
+    def unit(self) -> str | None:
         """Unit of the QSM file's values: the reader's word, else the sidecar's, else guessed; None: ambiguous."""
-        said = self.annotations.facts.get("unit")
-        return said if said in PPB_PER else self._stated_unit
+        said: str | None = self.annotations.facts.get("unit")
+        return said or self._stated_unit
 
     @property
     def qsm_ppb(self) -> NDArray[np.float32]:
@@ -130,10 +130,9 @@ class Case:
         if "qsm" not in self.images:
             raise CaseError("There is no QSM in this case; choose one in the step Study.")
         if self.unit is None:
-            raise CaseError("The unit of the QSM is ambiguous; say ppm or ppb in the step Study.")
+            raise CaseError("The unit of the QSM is ambiguous; say whether it is ppm or ppb, or scaled otherwise, in the step Study.")
         if self._ppb is None or self._ppb[0] != self.unit:
-            values = self.images["qsm"].data * np.float32(PPB_PER[self.unit])
-            self._ppb = (self.unit, values)
+            self._ppb = (self.unit, to_ppb(self.images["qsm"].data, self.unit))
         return self._ppb[1]
 
     @cached_property
@@ -195,9 +194,8 @@ class Case:
             edit.apply(self.annotations)
             self.done.append(edit)
 
-    def _unit_from_file(self) -> SusceptibilityUnit | None:
+    def _unit_from_file(self) -> str | None:
         qsm = self.images.get("qsm")
         if qsm is None:
             return None
-        stated = unit_from_sidecar(qsm.source.path) if qsm.source is not None else None
-        return stated or guess_unit(qsm.data)
+        return unit_of_file(None if qsm.source is None else qsm.source.path, qsm.data)

@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from thaliron_napari.case.opening import identify
+from thaliron_napari.case.bids import identify
 from thaliron_napari.errors import MeasurementError
-from thaliron_napari.imaging import Source, Volume, guess_unit, read_label_map, read_volume
+from thaliron_napari.imaging import Source, Volume, read_label_map, read_volume
 from thaliron_napari.imaging.overlap import check_overlap
-from thaliron_napari.imaging.units import PPB_PER, SusceptibilityUnit, unit_from_sidecar
+from thaliron_napari.imaging.units import to_ppb, unit_of_file
 from thaliron_napari.measurement.morphometry import read_freesurfer
 from thaliron_napari.measurement.record import Record, Value, measure_lesion_map, measure_thalami
 
@@ -17,7 +17,7 @@ from thaliron_napari.measurement.record import Record, Value, measure_lesion_map
 def measure_files(
     *,
     qsm: Path | None = None,
-    unit: SusceptibilityUnit | None = None,
+    unit: str | None = None,
     flair: Path | None = None,
     thalami: Path | None = None,
     csf: Path | None = None,
@@ -30,8 +30,8 @@ def measure_files(
     ----------
     qsm : Path, optional
         Susceptibility map.
-    unit : {"ppm", "ppb"}, optional
-        Of the map; by default its sidecar's, else told from its values.
+    unit : str, optional
+        Of the map, such as ``ppm`` (see :func:`parse_unit`); by default its sidecar's, else told from its values.
     flair : Path, optional
         The image on whose grid `lesions` must then lie.
     thalami, csf : Path, optional
@@ -69,24 +69,23 @@ def measure_files(
         inside = None if thalami is None else read_label_map(thalami, like=grid)
         reference = None if csf is None else read_label_map(csf, like=grid)
         used += [labels for labels in (inside, reference) if labels is not None]
-        values |= measure_thalami(_in_ppb(images[qsm], qsm, unit), _data(inside), _sided(_data(reference)), grid)
+        unit = unit or unit_of_file(qsm, images[qsm].data)
+        if unit is None:
+            raise MeasurementError(
+                f"The unit of {qsm.name} cannot be told from its values; say whether it is ppm or ppb (--unit), or how "
+                "it is scaled."
+            )
+        values |= measure_thalami(to_ppb(images[qsm].data, unit), _data(inside), _sided(_data(reference)), grid)
     if lesions is not None:
         labels = read_label_map(lesions, like=None if flair is None else images[flair].grid)
         used.append(labels)
         values |= measure_lesion_map(None if flair is None else images[flair].data, labels.data, labels.grid)
     if freesurfer is not None:
         values |= read_freesurfer(freesurfer)
-    return Record(_name(qsm or flair or lesions, freesurfer), values), [v.source for v in used if v.source is not None]
-
-
-def _in_ppb(volume: Volume, path: Path, unit: SusceptibilityUnit | None) -> NDArray[np.float32]:
-    stated = unit or unit_from_sidecar(path) or guess_unit(volume.data)
-    if stated is None:
-        raise MeasurementError(
-            f"The unit of {path.name} cannot be told from its values; say whether it is ppm or ppb (--unit)."
-        )
-    ppb: NDArray[np.float32] = volume.data * np.float32(PPB_PER[stated])
-    return ppb
+    if not (thalami or csf):
+        unit = None
+    record = Record(_name(qsm or flair or lesions, freesurfer), values, unit)
+    return record, [v.source for v in used if v.source is not None]
 
 
 def _data(labels: Volume | None) -> NDArray[np.int32] | None:

@@ -35,14 +35,18 @@ class Record:
     id : str
     values : mapping
         Numbers by name; None where something was not measured, never zero in its stead.
+    qsm_unit : str, optional
+        In which the values of the QSM's file were taken to be.
     """
 
     id: str
     values: Mapping[str, Value]
+    qsm_unit: str | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """ID, values, and what each value is."""
-        return {"id": self.id, "values": dict(self.values), "dictionary": dictionary_of(self.values)}
+        """ID, values, what each value is, and in which unit the QSM's file was read."""
+        said = {} if self.qsm_unit is None else {"qsm_unit": self.qsm_unit}
+        return {"id": self.id, "values": dict(self.values), "dictionary": dictionary_of(self.values), **said}
 
 
 def measure_thalami(
@@ -109,7 +113,7 @@ def measure_case(case: Case) -> Record:
         )
     if "flair" in case.images:
         values |= _measure_review(case)
-    return Record(case.name, values)
+    return Record(case.name, values, case.unit)
 
 
 def measure_lesion_map(flair: NDArray[np.float32] | None, labels: NDArray[np.int32], grid: Grid) -> dict[str, Value]:
