@@ -130,7 +130,9 @@ class Case:
         if "qsm" not in self.images:
             raise CaseError("There is no QSM in this case; choose one in the step Study.")
         if self.unit is None:
-            raise CaseError("The unit of the QSM is ambiguous; say whether it is ppm or ppb, or scaled otherwise, in the step Study.")
+            raise CaseError(
+                "The unit of the QSM is ambiguous; say whether it is ppm or ppb, or scaled otherwise, in the step Study."
+            )
         if self._ppb is None or self._ppb[0] != self.unit:
             self._ppb = (self.unit, to_ppb(self.images["qsm"].data, self.unit))
         return self._ppb[1]
