@@ -12,6 +12,7 @@ import pytest
 from qtpy.QtTest import QTest
 
 from thaliron_napari.case import Case, Role, open_case
+from thaliron_napari.viewer.demo import wait_until
 from thaliron_napari.viewer.hand import Hand
 from thaliron_napari.viewer.panel import Panel
 from thaliron_napari.viewer.plugin import get_reader, write_labels
@@ -74,6 +75,7 @@ def test_bad_input_is_told_in_one_sentence_and_nothing_is_lost(
     edits = len(phantom_case.done)
     path = make(tmp_path, phantom)
     panel.step(StudyStep).open([], {"qsm": phantom["qsm"], "flair": path})
+    wait_until(lambda: not panel.reading.opening, "the refusal")
     messages = told()
     assert len(messages) == 1
     assert "\n" not in messages[0]
@@ -89,6 +91,7 @@ def test_an_ambiguous_unit_is_asked_for_before_anything_is_measured(panel: Panel
     nib.save(nib.Nifti1Image(values, np.eye(4)), path)
     study = panel.step(StudyStep)
     study.open([path], {})
+    wait_until(lambda: not panel.reading.opening, "the QSM")
     case = panel.reading.case
     assert case is not None
     assert case.unit is None

@@ -124,7 +124,7 @@ class Found:
             When files cannot be told apart, or there is neither a QSM nor a FLAIR.
         """
         for role, files in self.questions.items():
-            names = ", ".join(_told(f, files) for f in files[:3]) + (", ..." if files[3:] else "")
+            names = ", ".join(told_apart(f, files) for f in files[:3]) + (", ..." if files[3:] else "")
             raise CaseError(
                 f"{len(files)} files could be the {ROLE_NAME[role]} ({names}); say which with --{role}, or give the "
                 "images of one patient and session, one file each."
@@ -243,6 +243,12 @@ def variant_of(path: Path) -> Variant | None:
     return Candidate(path, name, pipeline=below[0] if below else "", session=name.entities.get("ses", "")).variant
 
 
+def told_apart(path: Path, among: Sequence[Path]) -> str:
+    """A file's name; with its folders where the name alone does not tell it from the others."""
+    same = [other for other in among if other.name == path.name]
+    return path.name if len(same) == 1 else "/".join(path.parts[-4:])
+
+
 def _decide(
     found: Found,
     role: Role,
@@ -339,9 +345,3 @@ def _settle(found: Found, role: Role, files: Sequence[Path]) -> None:
 
 def _echo(candidate: Candidate) -> int:
     return candidate.name.index("echo")
-
-
-def _told(path: Path, among: Sequence[Path]) -> str:
-    """A file's name; with its folders where the name alone does not tell it from the others."""
-    same = [other for other in among if other.name == path.name]
-    return path.name if len(same) == 1 else "/".join(path.parts[-4:])

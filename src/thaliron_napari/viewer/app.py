@@ -7,13 +7,15 @@ from typing import Any
 from qtpy.QtWidgets import QDockWidget
 
 from thaliron_napari.case import Case, Role, open_case
+from thaliron_napari.case.bids import is_dataset
 from thaliron_napari.errors import ThalIronError
 from thaliron_napari.viewer.panel import Panel
 from thaliron_napari.viewer.reading import Reading
+from thaliron_napari.viewer.steps.study import StudyStep
 
 
 def open_window(paths: list[Path], images: dict[Role, Path], derivatives: Path | None = None, reader: str = "") -> int:
-    """Open the window, on a patient where paths are given, and run until it is closed.
+    """Open the window, on a patient or the worklist of a dataset where paths are given, and run until it is closed.
 
     Returns
     -------
@@ -35,14 +37,19 @@ def open_window(paths: list[Path], images: dict[Role, Path], derivatives: Path |
         except ThalIronError:
             viewer.close()
             raise
-    make_window(case, reader=reader, viewer=viewer)
+    panel = make_window(case, reader=reader, viewer=viewer)
+    if case is None and paths:
+        panel.step(StudyStep).open(paths, images, derivatives)
     viewer.show()
     napari.run(gui_exceptions=True)  # a defect is told, and the window lives on
     return 0
 
 
 def _open(paths: list[Path], images: dict[Role, Path], derivatives: Path | None, reader: str) -> Case | None:
-    return open_case(paths, images=images, derivatives=derivatives, reader=reader) if paths or images else None
+    """The case; None where there is none yet to show, or a list of them to choose from."""
+    if not (paths or images) or (len(paths) == 1 and not images and is_dataset(paths[0])):
+        return None
+    return open_case(paths, images=images, derivatives=derivatives, reader=reader)
 
 
 def make_window(case: Case | None = None, *, reader: str = "", viewer: Any = None) -> Panel:

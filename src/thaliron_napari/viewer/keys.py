@@ -16,7 +16,7 @@ def key_actions(reading: Reading) -> dict[str, tuple[str, Callable[[], None]]]:
         "T": ("the other side's thalamus", lambda: reading.choose_side("right" if reading.side == "left" else "left")),
         "F": ("fill between the contours", reading.fill_between),
         "X": ("flip between QSM and anatomy", reading.flip_blend),
-        "O": ("outlines or filled", lambda: reading.display.set_outlines(not reading.display.outlines)),
+        "O": ("outlines or filled", lambda: reading.display.labels.set_outlines(not reading.display.labels.outlines)),
         "[": ("smaller tool", lambda: reading.change_radius(-0.5)),
         "]": ("larger tool", lambda: reading.change_radius(0.5)),
         "Enter": ("accept the lesion", reading.accept_proposed),
@@ -25,6 +25,9 @@ def key_actions(reading: Reading) -> dict[str, tuple[str, Callable[[], None]]]:
         "Control-Z": ("undo", reading.undo),
         "Control-Shift-Z": ("redo", reading.redo),
         "Control-S": ("save", reading.save_now),
+        "Control-PageDown": ("next unread case", lambda: reading.unread_asked.emit(1)),
+        "Control-PageUp": ("unread case before this one", lambda: reading.unread_asked.emit(-1)),
+        "Control-Enter": ("reading finished, on to the next unread case", reading.finish_and_go_on),
     }
     return actions
 

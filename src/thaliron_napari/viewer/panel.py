@@ -83,6 +83,7 @@ class Panel(QWidget):
         self.cursor_label.setMinimumHeight(34)
         column.addWidget(self.next_label)
         column.addWidget(self.cursor_label)
+        column.addWidget(self.step(StudyStep).steps)
         foot = QHBoxLayout()
         self.undo_button = button("Undo", "Take the last edit back. Ctrl+Z", reading.undo)
         self.redo_button = button("Redo", "Make it again. Ctrl+Shift+Z", reading.redo)
@@ -91,6 +92,7 @@ class Panel(QWidget):
         column.addLayout(foot)
 
         self.open_place = 0
+        self._continued = ""
         self._saved_at = time.monotonic()
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
@@ -103,6 +105,7 @@ class Panel(QWidget):
 
         reading.tool_changed.connect(lambda: reading.pen.attach(self))
         reading.case_opened.connect(self._on_case)
+        reading.opening_changed.connect(self._show_case)
         reading.changed.connect(self._on_edit)
         reading.saved.connect(lambda: self._soon.start())
         reading.cohort_changed.connect(lambda: self._soon.start())
@@ -156,11 +159,16 @@ class Panel(QWidget):
     def _on_case(self) -> None:
         case = self.reading.case
         assert case is not None
-        self.case_label.setText(f"<b>{case.name}</b>")
         self._saved_at = time.monotonic()
-        if case.done:
-            self.case_label.setText(f"<b>{case.name}</b>  continued, {len(case.done)} edits")
+        self._continued = f"  continued, {len(case.done)} edits" if case.done else ""
+        self._show_case()
         self.open_step(self.open_place)
+
+    def _show_case(self) -> None:
+        """Say which case is open, and which is being opened."""
+        case, opening = self.reading.case, self.reading.opening
+        words = f"<b>{case.name if case is not None else 'No patient is open'}</b>"
+        self.case_label.setText(f"{words}  opening {opening} …" if opening else words + self._continued)
 
     def _on_edit(self, _edit: Any) -> None:
         self._saved_at = time.monotonic()

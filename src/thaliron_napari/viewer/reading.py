@@ -10,6 +10,7 @@ from psygnal import Signal
 from thaliron_napari.case import Case, Edit, Side, lesions
 from thaliron_napari.case.files import save
 from thaliron_napari.case.thalamus import fill_between
+from thaliron_napari.case.worklist import FINISHED, finish
 from thaliron_napari.errors import ThalIronError
 from thaliron_napari.measurement import write_lesions, write_record
 from thaliron_napari.viewer.display import Display
@@ -37,6 +38,9 @@ class Reading:
     blend_changed = Signal()
     saved = Signal()
     cohort_changed = Signal()
+    opening_changed = Signal()
+    unread_asked = Signal(int)
+    """The unread case after this one (1) or before it (-1) is wanted."""
 
     def __init__(self, viewer: Any, *, reader: str = "") -> None:
         self.viewer = viewer
@@ -47,6 +51,8 @@ class Reading:
         self.tool: ToolName = "look"
         self.side: Side = "left"
         self.radius_mm: dict[str, float] = {"nudge": 4.0, "csf": 3.0}
+        self.opening = ""
+        """Name of the case that is being opened in the background; empty for none."""
         self.unsaved = False
         self.stroke: Literal["", "going on", "dropped"] = ""
         """Where a drag on the canvas stands."""
@@ -61,6 +67,25 @@ class Reading:
         case.changed.connect(self._on_edit)
         self.display.open(case)
         self.case_opened.emit()
+
+    def set_opening(self, name: str) -> None:
+        """Say which case is being opened; empty when that has ended."""
+        self.opening = name
+        self.opening_changed.emit()
+
+    @property
+    def finished(self) -> bool:
+        """Whether the reader said that this reading is done."""
+        return self.case is not None and FINISHED in self.case.annotations.facts
+
+    def toggle_finished(self) -> None:
+        """Say that this reading is done, or take that back."""
+        self.make(lambda case: finish(case, not self.finished))
+
+    def finish_and_go_on(self) -> None:
+        """Say that this reading is done, and go to the next unread case."""
+        if self.finished or self.make(finish):
+            self.unread_asked.emit(1)
 
     def make(self, edit: Callable[[Case], Edit]) -> bool:
         """Make an edit and apply it; what goes wrong is told to the reader and changes nothing."""
@@ -131,9 +156,9 @@ class Reading:
 
     def delete_selected(self) -> None:
         """Delete the selected lesion."""
-        number = self.display.selected_lesion
+        number = self.display.labels.selected_lesion
         if number is not None and self.make(lambda case: lesions.delete(case, number)):
-            self.display.select_lesion(None)
+            self.display.labels.select_lesion(None)
 
     def save_now(self) -> None:
         """Write the case's files at the reader's word, and say where."""

@@ -38,19 +38,19 @@ def run_in_background(
     relay = _Progress()
     relay.share.connect(progress)
 
-    def guarded() -> Any:
+    def guarded() -> tuple[Any, Exception | None]:
+        # Beside the result: the worker raises an exception that is returned bare, past the reader.
         try:
-            return work(relay.share.emit)
-        except ThalIronError as error:
-            return error
-        except CancelledError as error:
-            return error
+            return work(relay.share.emit), None
+        except (ThalIronError, CancelledError) as error:
+            return None, error
 
-    def returned(result: Any) -> None:
-        if isinstance(result, ThalIronError):
-            show_error(str(result))
-        elif not isinstance(result, CancelledError):
+    def returned(outcome: tuple[Any, Exception | None]) -> None:
+        result, error = outcome
+        if error is None:
             finished(result)
+        elif isinstance(error, ThalIronError):
+            show_error(str(error))
 
     worker = create_worker(guarded, _start_thread=False)
     worker.returned.connect(returned)

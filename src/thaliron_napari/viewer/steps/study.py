@@ -1,31 +1,52 @@
-"""Step 1: choose the images, see what was read, correct the unit."""
+"""Step 1: choose the patient or a list of them, see what was read, correct the unit."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from napari.utils.notifications import show_error
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QComboBox, QFileDialog, QHBoxLayout
 
-from thaliron_napari.case import ROLE_NAME, Edit, Role, open_case
+from thaliron_napari.case import ROLE_NAME, Edit, Role
+from thaliron_napari.case.bids import BidsCase, case_around, is_dataset
 from thaliron_napari.case.edits import fact_change
-from thaliron_napari.errors import ThalIronError
+from thaliron_napari.case.images import Found
+from thaliron_napari.case.opening import default_derivatives, journal_of
+from thaliron_napari.case.worklist import FINISHED, read_entry, read_worklist
+from thaliron_napari.viewer.canvas import canvas_widget
+from thaliron_napari.viewer.opening import Opener, Request
 from thaliron_napari.viewer.reading import Reading
 from thaliron_napari.viewer.steps.step import Step, button, fill_table, table, text
+from thaliron_napari.viewer.work import run_in_background
+from thaliron_napari.viewer.worklist import CaseSteps, Worklist, tell_no_more
 
 
 class StudyStep(Step):
-    """The images of the case."""
+    """The worklist of a dataset, and the images of the case."""
 
     title = "Study"
 
     def __init__(self, reading: Reading) -> None:
         super().__init__(reading)
+        self.opener = Opener(reading, self)
+        self.opener.opened = self._opened
+        self._derivatives: Path | None = None
+        self._asked = ""
         self.add_row(
             button(
-                "Open folder…", "Open the folder of one patient; images are told apart by their names.", self.ask_folder
+                "Open folder…",
+                "Open the folder of one patient, or of a BIDS dataset for the list of its cases.",
+                self.ask_folder,
             ),
             button("Open files…", "Open the image files of one patient.", self.ask_files),
         )
+        self.worklist = Worklist()
+        self.worklist.setVisible(False)
+        self.worklist.chosen.connect(self.open_case)
+        self.column.addWidget(self.worklist)
+        self.steps = CaseSteps(self.open_unread, reading.toggle_finished)
+        """Buttons from case to case, for the foot of the dock: they are wanted in every step."""
+        self.steps.setVisible(False)
         self.images = table(["Image", "Grid"])
         header = self.images.horizontalHeader()
         header.setStretchLastSection(False)
@@ -53,10 +74,18 @@ class StudyStep(Step):
         self.column.addLayout(row)
         self.note = text()
         self.column.addWidget(self.note)
+        reading.unread_asked.connect(self.open_unread)
+        reading.case_opened.connect(self._show_open_case)
+        reading.saved.connect(self._show_open_case)
+        reading.changed.connect(self._on_edit)
+
+    def enter(self) -> None:
+        """Show how far the open case is by now."""
+        self._show_open_case()
 
     def ask_folder(self) -> None:
         """Let the reader choose a folder."""
-        folder = QFileDialog.getExistingDirectory(self, "Folder of one patient")
+        folder = QFileDialog.getExistingDirectory(self, "Folder of one patient, or of a BIDS dataset")
         if folder:
             self.open([Path(folder)], {})
 
@@ -71,16 +100,69 @@ class StudyStep(Step):
         role: Role = self.choices.currentData()
         file, _ = QFileDialog.getOpenFileName(self, ROLE_NAME[role], "", _FILTER)
         if file:
-            self.open([], self._files() | {role: Path(file)})
+            self.choose(role, Path(file))
 
-    def open(self, paths: list[Path], images: dict[Role, Path]) -> None:
-        """Open a case; where it cannot be, say why and keep the one that is open."""
-        try:
-            case = open_case(paths, images=images, reader=self.reading.reader)
-        except ThalIronError as error:
-            show_error(str(error))
+    def open(self, paths: list[Path], images: Mapping[Role, Path], derivatives: Path | None = None) -> None:
+        """Open a case, or the worklist of a dataset, in the background; the case that is open stays until then."""
+        if len(paths) == 1 and not images and is_dataset(paths[0]):
+            self.open_dataset(paths[0], derivatives)
+        else:
+            self._asked = ""
+            self.opener.open(Request(paths, images, derivatives))
+
+    def open_dataset(self, root: Path, derivatives: Path | None = None) -> None:
+        """Show the cases of a dataset; where there is one only, open it."""
+        reader, prefer = self.reading.reader, dict(self.opener.prefer)
+        self.reading.set_opening("the worklist")
+
+        def finished(entries: list[Any]) -> None:
+            self._derivatives = derivatives
+            self.worklist.set_entries(entries)
+            for widget in (self.worklist, self.steps):
+                widget.setVisible(True)
+            self._show_open_case()
+            if len(entries) == 1:
+                self.open_case(entries[0].case)
+
+        def ended() -> None:
+            if self.reading.opening == "the worklist":
+                self.reading.set_opening("")
+
+        run_in_background(
+            lambda _progress: list(read_worklist(root, derivatives=derivatives, reader=reader, prefer=prefer)),
+            finished=finished,
+            ended=ended,
+        )
+
+    def open_case(self, case: BidsCase) -> None:
+        """Open a case of the worklist; the one that is open already stays as it is."""
+        self._asked = case.name
+        if self._of_worklist() == case:
+            self.opener.drop()
+        else:
+            self.opener.open(Request([case.folder], derivatives=self._derivatives))
+
+    def open_unread(self, step: int) -> None:
+        """Open the unread case after (1) or before (-1) the one that was asked for last."""
+        if not self.worklist.model.entries:
             return
-        self.reading.open(case)
+        case = self.worklist.unread(step, self._asked)
+        if case is None:
+            tell_no_more(step)
+        else:
+            self.open_case(case)
+
+    def choose(self, role: Role, file: Path) -> None:
+        """Open the case that is open again, with another file as one of its images."""
+        case = self.reading.case
+        derivatives = None
+        if case is not None and case.folder is not None:
+            derivatives = case.folder.parents[2 if case.session else 1]
+        place = self._of_worklist() or next((c for f in self._files().values() if (c := case_around(f))), None)
+        if place is None:
+            self.opener.open(Request([], self._files() | {role: file}, derivatives))
+        else:
+            self.opener.open(Request([place.folder], {role: file}, derivatives, frozenset({role})))
 
     def refresh(self) -> None:
         """Show what was read."""
@@ -101,7 +183,7 @@ class StudyStep(Step):
         self.unit.setEnabled("qsm" in case.images)
         self.unit.setCurrentIndex(max(0, self.unit.findData(case.unit)))
         where = f"Work is kept in {case.folder}" if case.folder else "This case is in memory only."
-        self.note.setText(where)
+        self.note.setText("\n".join([*self.opener.notes, where]))
 
     def done(self) -> bool:
         """Whether images are open and the unit is known."""
@@ -111,7 +193,7 @@ class StudyStep(Step):
     def next(self) -> str:
         """What is missing."""
         if self.reading.case is None:
-            return "open a patient's folder or files"
+            return "open a case of the list" if self.worklist.model.entries else "open a patient's folder or files"
         return "" if self.done() else "say in which unit the QSM is"
 
     def _files(self) -> dict[Role, Path]:
@@ -119,6 +201,37 @@ class StudyStep(Step):
         if case is None:
             return {}
         return {role: v.source.path for role, v in case.images.items() if v.source is not None}
+
+    def _of_worklist(self) -> BidsCase | None:
+        """The open case where it is one of the worklist."""
+        case = self.reading.case
+        entry = self.worklist.entry(case.name) if case is not None else None
+        if case is None or case.folder is None or entry is None:
+            return None
+        usual = default_derivatives(entry.case.folder, self.reading.reader)
+        journal = journal_of(self._derivatives or usual, entry.case.subject, entry.case.session)
+        return entry.case if journal.parent == case.folder else None
+
+    def _on_edit(self, edit: Edit) -> None:
+        if edit.touches(FINISHED):
+            self._show_open_case()
+
+    def _opened(self, _found: Found) -> None:
+        canvas = canvas_widget(self)
+        if canvas is not None:
+            canvas.setFocus()  # the reading's keys work at once
+
+    def _show_open_case(self) -> None:
+        """Show the row of the open case as its files say."""
+        case = self._of_worklist()
+        self.worklist.set_open(case.name if case is not None else "")
+        if case is not None:
+            self._asked = self._asked or case.name
+            self.worklist.set_entry(
+                read_entry(case, derivatives=self._derivatives, reader=self.reading.reader, prefer=self.opener.prefer)
+            )
+        self.steps.finished.setEnabled(self.reading.case is not None)
+        self.steps.finished.setChecked(self.reading.finished)
 
     def _correct_unit(self, _index: int) -> None:
         unit = self.unit.currentData()

@@ -1,0 +1,332 @@
+"""The worklist on screen: the cases of a dataset, what is there of each, and how far this reader is."""
+
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+from napari.utils.notifications import show_info
+from qtpy.QtCore import QAbstractTableModel, QModelIndex, QSortFilterProxyModel, Qt, Signal
+from qtpy.QtGui import QColor, QFont, QKeyEvent
+from qtpy.QtWidgets import QAbstractItemView, QHBoxLayout, QHeaderView, QLineEdit, QTableView, QVBoxLayout, QWidget
+
+from thaliron_napari.case import ROLE_NAME, Role
+from thaliron_napari.case.bids import BidsCase, natural
+from thaliron_napari.case.worklist import WorklistEntry
+from thaliron_napari.viewer import colours
+from thaliron_napari.viewer.steps.step import button, text
+
+COLUMNS = ("Case", "Images", "State", "Last")
+MARK: dict[Role, str] = {"qsm": "Q", "flair": "F", "t1": "T1", "t1ce": "Gd", "magnitude": "M"}
+_SHORT = {"left thalamus": "thal. L", "right thalamus": "thal. R", "left CSF": "CSF L", "right CSF": "CSF R"}
+_PROBLEM = "#E69F00"
+_PAGES = (Qt.Key.Key_PageDown, Qt.Key.Key_PageUp)
+
+
+def images_text(entry: WorklistEntry) -> str:
+    """The images that are there as short marks: ``Q F T1 Gd M``."""
+    return " ".join(mark for role, mark in MARK.items() if role in entry.images)
+
+
+def state_text(entry: WorklistEntry) -> str:
+    """The state of a reading in few words; of one in progress what is missing."""
+    if entry.problem:
+        return "⚠ problem"
+    if entry.state == "in progress":
+        there = f"{sum(entry.parts.values())}/{len(entry.parts)}"
+        missing = ", ".join(_SHORT.get(part, part) for part in entry.missing)
+        return f"{there} no {missing}" if missing else f"{there} all there"
+    return {"done": "✓ done", "not begun": "not begun"}[entry.state]
+
+
+def state_tip(entry: WorklistEntry) -> str:
+    """All that is known of a reading, a line each."""
+    there = ", ".join(part for part, is_there in entry.parts.items() if is_there)
+    lines = [
+        entry.problem,
+        f"This reading is {entry.state}." if not entry.problem else "",
+        f"There: {there}." if there else "",
+        f"Not there: {', '.join(entry.missing)}." if entry.missing and entry.state != "not begun" else "",
+        f"Last changed {entry.changed.astimezone():%d %b %Y, %H:%M}." if entry.changed else "",
+        f"Read by {', '.join(entry.readers)}." if entry.readers else "",
+        f"Also read in {', '.join(entry.also_read)}." if entry.also_read else "",
+    ]
+    return "\n".join(line for line in lines if line)
+
+
+def ago(changed: datetime | None, now: datetime | None = None) -> str:
+    """How long ago a time is, short; the date when it is more than a week."""
+    if changed is None:
+        return ""
+    minutes = int(((now or datetime.now(UTC)) - changed).total_seconds() // 60)
+    if minutes < 1:
+        return "now"
+    if minutes < 60:
+        return f"{minutes} min"
+    if minutes < 60 * 24:
+        return f"{minutes // 60} h"
+    if minutes < 60 * 24 * 7:
+        return f"{minutes // (60 * 24)} d"
+    return f"{changed.astimezone():%d %b %y}"
+
+
+class WorklistModel(QAbstractTableModel):
+    """Entries of a worklist as Qt's table; the row of the open case is bold."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.entries: list[WorklistEntry] = []
+        self.open_name = ""
+
+    def set_entries(self, entries: Iterable[WorklistEntry]) -> None:
+        """Show another list."""
+        self.beginResetModel()
+        self.entries = list(entries)
+        self.endResetModel()
+
+    def set_entry(self, entry: WorklistEntry) -> None:
+        """Show one case as it is now."""
+        for row, old in enumerate(self.entries):
+            if old.case == entry.case:
+                self.entries[row] = entry
+                self._tell(row)
+
+    def set_open(self, name: str) -> None:
+        """Say which case is open."""
+        before, self.open_name = self.open_name, name
+        for row, entry in enumerate(self.entries):
+            if entry.case.name in (before, name):
+                self._tell(row)
+
+    def rowCount(self, parent: QModelIndex | None = None) -> int:
+        """Number of cases."""
+        return 0 if parent is not None and parent.isValid() else len(self.entries)
+
+    def columnCount(self, parent: QModelIndex | None = None) -> int:
+        """Case, images, state, last change."""
+        return 0 if parent is not None and parent.isValid() else len(COLUMNS)
+
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        """Name of a column; what its marks mean, on its tool tip."""
+        if orientation != Qt.Orientation.Horizontal:
+            return None
+        if role == Qt.ItemDataRole.DisplayRole:
+            return COLUMNS[section]
+        if role == Qt.ItemDataRole.ToolTipRole:
+            marks = "\n".join(f"{mark}: {ROLE_NAME[image]}" for image, mark in MARK.items())
+            return {1: marks, 2: "Parts that are there, and what is not; done when the reader says so."}.get(section)
+        return None
+
+    def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        """Text, tool tip and colour of a cell."""
+        entry, column = self.entries[index.row()], index.column()
+        if role == Qt.ItemDataRole.DisplayRole:
+            return (entry.case.name, images_text(entry), state_text(entry), ago(entry.changed))[column]
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return state_tip(entry)
+        if role == Qt.ItemDataRole.FontRole and entry.case.name == self.open_name:
+            font = QFont()
+            font.setBold(True)
+            return font
+        if role == Qt.ItemDataRole.ForegroundRole and column == 2 and (entry.problem or entry.state == "done"):
+            return QColor(_PROBLEM if entry.problem else colours.CSF)
+        return None
+
+    def _tell(self, row: int) -> None:
+        self.dataChanged.emit(self.index(row, 0), self.index(row, len(COLUMNS) - 1))
+
+
+class _Order(QSortFilterProxyModel):
+    """Sorts as people count, and shows the cases that hold every word of the filter."""
+
+    words: tuple[str, ...] = ()
+
+    def set_words(self, text: str) -> None:
+        """Show the cases that hold every word."""
+        self.words = tuple(text.lower().split())
+        self.invalidateFilter()
+
+    def filterAcceptsRow(self, row: int, _parent: QModelIndex) -> bool:
+        """Whether a case holds every word, in its name, its state or its images."""
+        entry = self.sourceModel().entries[row]
+        shown = f"{entry.case.name} {entry.state} {state_text(entry)} {images_text(entry)}".lower()
+        return all(word in shown for word in self.words)
+
+    def lessThan(self, left: QModelIndex, right: QModelIndex) -> bool:
+        """Whether a case comes before another, by the column clicked and then by name."""
+        entries = self.sourceModel().entries
+        return _key(entries[left.row()], left.column()) < _key(entries[right.row()], right.column())
+
+
+def _key(entry: WorklistEntry, column: int) -> tuple[Any, ...]:
+    name = natural(entry.case.name)
+    if column == 1:
+        return len(entry.images), images_text(entry), name
+    if column == 2:
+        begun = ("not begun", "in progress", "done").index(entry.state)
+        return not entry.problem, begun, sum(entry.parts.values()), name
+    if column == 3:
+        return entry.changed.timestamp() if entry.changed else 0.0, name
+    return (name,)
+
+
+class _Table(QTableView):
+    """The table; Enter opens the row, and the keys that go from case to case are left to the window."""
+
+    opened = Signal()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Open on Enter; leave what is pressed with Ctrl to the window."""
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and not event.modifiers() & _CONTROL:
+            self.opened.emit()
+        elif event.modifiers() & _CONTROL:
+            event.ignore()
+        else:
+            super().keyPressEvent(event)
+
+
+_CONTROL = Qt.KeyboardModifier.ControlModifier
+
+
+class Worklist(QWidget):
+    """The table with its filter.
+
+    Attributes
+    ----------
+    chosen : Signal
+        Emitted with the :class:`BidsCase` that the reader wants to open.
+    """
+
+    chosen = Signal(object)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.model = WorklistModel()
+        self.order = _Order()
+        self.order.setDynamicSortFilter(False)  # a row stays where it is when its state changes
+        self.order.setSourceModel(self.model)
+        self.filter = QLineEdit()
+        self.filter.setPlaceholderText("Filter: 014, not begun, no CSF")
+        self.filter.setClearButtonEnabled(True)
+        self.filter.textChanged.connect(self._filter)
+        self.count = text(wraps=False)
+        self.table = _Table()
+        self.table.setModel(self.order)
+        self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.table.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+        self.table.setSortingEnabled(True)
+        self.table.setWordWrap(False)
+        self.table.setShowGrid(False)
+        self.table.verticalHeader().setVisible(False)
+        self.table.verticalHeader().setDefaultSectionSize(22)
+        self.table.horizontalHeader().setHighlightSections(False)
+        self.table.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.table.setMinimumHeight(240)
+        self.table.doubleClicked.connect(lambda _index: self.open_row())
+        self.table.opened.connect(self.open_row)
+        self.filter.returnPressed.connect(self.open_row)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(4)
+        row = QHBoxLayout()
+        row.addWidget(self.filter, 1)
+        row.addWidget(self.count)
+        column.addLayout(row)
+        column.addWidget(self.table)
+
+    @property
+    def cases(self) -> list[BidsCase]:
+        """Every case, filtered out or not."""
+        return [entry.case for entry in self.model.entries]
+
+    def set_entries(self, entries: Iterable[WorklistEntry]) -> None:
+        """Show another list, sorted by name."""
+        self.model.set_entries(entries)
+        self.filter.clear()
+        self.table.sortByColumn(0, Qt.SortOrder.AscendingOrder)
+        header = self.table.horizontalHeader()
+        for place in (0, 1, 3):
+            header.setSectionResizeMode(place, QHeaderView.ResizeMode.ResizeToContents)
+        header.setSectionResizeMode(2, QHeaderView.ResizeMode.Stretch)
+        self._show_count()
+
+    def set_entry(self, entry: WorklistEntry) -> None:
+        """Show one case as it is now."""
+        self.model.set_entry(entry)
+        self._show_count()
+
+    def set_open(self, name: str) -> None:
+        """Say which case is open, and bring it into sight."""
+        self.model.set_open(name)
+        row = self._row_of(name)
+        if row is not None:
+            self.table.selectRow(row)
+            self.table.scrollTo(self.order.index(row, 0), QAbstractItemView.ScrollHint.PositionAtCenter)
+
+    def entry(self, name: str) -> WorklistEntry | None:
+        """The entry of a case by its name."""
+        return next((entry for entry in self.model.entries if entry.case.name == name), None)
+
+    def open_row(self) -> None:
+        """Open the selected case, or the only one that the filter leaves."""
+        rows = self.table.selectionModel().selectedRows()
+        if not rows and self.order.rowCount() == 1:
+            rows = [self.order.index(0, 0)]
+        if rows:
+            self.chosen.emit(self._shown(rows[0].row()).case)
+
+    def unread(self, step: int, start: str) -> BidsCase | None:
+        """The next case that is not done and can be read, in the table's order, from the one named `start`.
+
+        Parameters
+        ----------
+        step : {1, -1}
+            Downwards or upwards.
+        start : str
+            Where it is not in the table, from its upper or lower end.
+        """
+        rows = range(self.order.rowCount())[::step]
+        here = self._row_of(start)
+        later = [row for row in rows if here is None or (row - here) * step > 0]
+        entries = map(self._shown, later)
+        return next((entry.case for entry in entries if entry.state != "done" and not entry.problem), None)
+
+    def _shown(self, row: int) -> WorklistEntry:
+        return self.model.entries[self.order.mapToSource(self.order.index(row, 0)).row()]
+
+    def _row_of(self, name: str) -> int | None:
+        return next((row for row in range(self.order.rowCount()) if self._shown(row).case.name == name), None)
+
+    def _filter(self, words: str) -> None:
+        self.order.set_words(words)
+        self._show_count()
+
+    def _show_count(self) -> None:
+        entries, shown = self.model.entries, self.order.rowCount()
+        done = sum(entry.state == "done" for entry in entries)
+        some = f"{shown} of " if shown != len(entries) else ""
+        self.count.setText(f"{some}{len(entries)} cases, {done} done")
+
+
+class CaseSteps(QWidget):
+    """Buttons from case to case, and the reader's word that a reading is finished."""
+
+    def __init__(self, go: Callable[[int], None], finish: Callable[[], None]) -> None:
+        super().__init__()
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(4)
+        self.previous = button("◂ Unread", "Open the unread case before this one. Ctrl+PageUp", lambda: go(-1))
+        self.next = button("Unread ▸", "Open the next unread case. Ctrl+PageDown", lambda: go(1))
+        self.finished = button(
+            "Finished", "Say that this reading is done, or take that back. Ctrl+Enter does so and goes on.", finish
+        )
+        self.finished.setCheckable(True)
+        for made in (self.previous, self.next, self.finished):
+            row.addWidget(made, 1)
+
+
+def tell_no_more(step: int) -> None:
+    """Say that there is no unread case in a direction."""
+    show_info(f"There is no unread case {'after' if step > 0 else 'before'} this one in the list.")

@@ -1,0 +1,242 @@
+"""From case to case by mouse and keys: nothing drawn is lost, and the list says how far each reading is."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from qtpy.QtCore import Qt, QThreadPool, QTimer
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QApplication, QInputDialog
+
+from thaliron_napari.case import Role, open_case
+from thaliron_napari.viewer.app import make_window
+from thaliron_napari.viewer.demo import wait_until
+from thaliron_napari.viewer.hand import Hand
+from thaliron_napari.viewer.panel import Panel
+from thaliron_napari.viewer.steps.study import StudyStep
+from thaliron_napari.viewer.steps.thalamus import ThalamusStep
+from thaliron_napari.viewer.worklist import state_text
+
+CONTROL = Qt.KeyboardModifier.ControlModifier
+SUFFIX: dict[Role, str] = {"qsm": "Chimap", "flair": "FLAIR", "t1": "T1w"}
+
+
+@pytest.fixture
+def dataset(phantom: dict[Role, Path], tmp_path: Path) -> Path:
+    """Three subjects."""
+    root = tmp_path / "study"
+    for subject in ("1", "2", "10"):
+        anat = root / f"sub-{subject}" / "anat"
+        anat.mkdir(parents=True)
+        for role in ("qsm", "flair"):
+            shutil.copy(phantom[role], anat / f"sub-{subject}_{SUFFIX[role]}.nii.gz")
+    return root
+
+
+@pytest.fixture
+def window(make_napari_viewer_proxy: Callable[..., Any]) -> Iterator[Panel]:
+    """A window without a case."""
+    viewer = make_napari_viewer_proxy(show=True)
+    viewer.window.resize(1280, 900)
+    yield make_window(viewer=viewer)
+    QThreadPool.globalInstance().waitForDone(30_000)
+
+
+@pytest.fixture
+def study(window: Panel, dataset: Path) -> StudyStep:
+    """The study step with the worklist of the dataset."""
+    step = window.step(StudyStep)
+    step.open([dataset], {})
+    wait_until(lambda: step.worklist.isVisible(), "the worklist")
+    return step
+
+
+def shown(study: StudyStep, column: int = 0) -> list[str]:
+    order = study.worklist.order
+    return [order.index(row, column).data() for row in range(order.rowCount())]
+
+
+def double_click(study: StudyStep, row: int) -> None:
+    table = study.worklist.table
+    at = table.visualRect(study.worklist.order.index(row, 0)).center()
+    QTest.mouseClick(table.viewport(), Qt.MouseButton.LeftButton, pos=at)
+    QTest.mouseDClick(table.viewport(), Qt.MouseButton.LeftButton, pos=at)
+
+
+def settle(panel: Panel, name: str) -> None:
+    def is_open() -> bool:
+        case = panel.reading.case
+        return case is not None and case.name == name and not panel.reading.opening
+
+    wait_until(is_open, name)
+
+
+def draw(panel: Panel) -> None:
+    """Draw a contour by hand on the slice on show."""
+    panel.open_step(next(i for i, s in enumerate(panel.steps) if isinstance(s, ThalamusStep)))
+    QTest.qWait(250)
+    Hand(panel.reading.viewer, panel).drag([(90, 50), (90, 70), (110, 70), (110, 50)])
+
+
+def test_from_case_to_case_nothing_is_lost(window: Panel, study: StudyStep, dataset: Path) -> None:
+    assert shown(study) == ["sub-1", "sub-2", "sub-10"]
+    assert shown(study, 1) == ["Q F"] * 3
+    assert shown(study, 2) == ["not begun"] * 3
+    assert window.reading.case is None
+
+    double_click(study, 1)
+    assert "opening sub-2" in window.case_label.text()
+    settle(window, "sub-2")
+    assert "opening" not in window.case_label.text()
+    draw(window)
+    second = window.reading.case
+    assert second is not None
+    drawn = second.annotations.maps["thalami"].copy()
+    assert drawn.any()
+
+    hand = Hand(window.reading.viewer, window)
+    hand.key(Qt.Key.Key_PageDown, CONTROL)
+    settle(window, "sub-10")
+    assert window.reading.case is not None
+    assert not window.reading.case.annotations.maps["thalami"].any()
+    anat = dataset / "derivatives" / "thaliron" / "sub-2" / "anat"
+    assert (anat / "sub-2_space-QSM_desc-thalamus_dseg.nii.gz").exists()
+    assert shown(study, 2) == ["not begun", "0/6 no fusion, thalami, CSF, lesions", "not begun"]
+
+    hand.key(Qt.Key.Key_PageDown, CONTROL)
+    QTest.qWait(50)
+    assert window.reading.case.name == "sub-10"  # there is none after it
+    hand.key(Qt.Key.Key_PageUp, CONTROL)
+    settle(window, "sub-2")
+    np.testing.assert_array_equal(window.reading.case.annotations.maps["thalami"], drawn)
+
+    # Finished ones are passed over, and going on by the key says so of this one.
+    hand.key(Qt.Key.Key_Return, CONTROL)
+    settle(window, "sub-10")
+    assert shown(study, 2)[1] == "✓ done"
+    hand.key(Qt.Key.Key_PageUp, CONTROL)
+    settle(window, "sub-1")
+    assert study.worklist.count.text() == "3 cases, 1 done"
+
+
+def test_keys_work_while_the_list_has_the_focus(window: Panel, study: StudyStep) -> None:
+    double_click(study, 0)
+    settle(window, "sub-1")
+    table = study.worklist.table
+    QTest.mouseClick(table.viewport(), Qt.MouseButton.LeftButton, pos=table.visualRect(table.currentIndex()).center())
+    assert window.window().focusWidget() is table
+    QTest.keyClick(table, Qt.Key.Key_PageDown, CONTROL)
+    settle(window, "sub-2")
+    table.setFocus()
+    QTest.keyClick(table, Qt.Key.Key_Down)
+    QTest.keyClick(table, Qt.Key.Key_Return)
+    settle(window, "sub-10")
+    QTest.keyClicks(study.worklist.filter, "2")
+    assert shown(study) == ["sub-2"]
+    QTest.keyClick(study.worklist.filter, Qt.Key.Key_Return)
+    settle(window, "sub-2")
+    study.worklist.filter.setText("not begun")
+    assert shown(study) == ["sub-1", "sub-2", "sub-10"]
+
+
+def test_the_case_asked_for_last_is_opened_and_the_window_lives_meanwhile(window: Panel, study: StudyStep) -> None:
+    beats: list[None] = []
+    clock = QTimer()
+    clock.timeout.connect(lambda: beats.append(None))
+    clock.start(5)
+    for row in (0, 1, 2):
+        double_click(study, row)
+    settle(window, "sub-10")
+    QTest.qWait(300)
+    assert window.reading.case is not None
+    assert window.reading.case.name == "sub-10"
+    assert len(beats) > 5
+
+
+def test_what_cannot_be_opened_is_told_and_the_open_case_stays(
+    window: Panel, study: StudyStep, dataset: Path, told: Callable[[], list[str]]
+) -> None:
+    double_click(study, 0)
+    settle(window, "sub-1")
+    case = window.reading.case
+    broken = dataset / "sub-2" / "anat" / "sub-2_FLAIR.nii.gz"
+    broken.write_bytes(broken.read_bytes()[:5000])
+    double_click(study, 1)
+    wait_until(lambda: bool(told()), "the error")
+    QTest.qWait(50)
+    assert [broken.name in message for message in told()] == [True]
+    assert window.reading.case is case
+    assert "opening" not in window.case_label.text()
+    Hand(window.reading.viewer, window).key(Qt.Key.Key_PageDown, CONTROL)  # on from the broken one
+    settle(window, "sub-10")
+
+
+def test_a_question_is_asked_once_and_its_answer_kept(
+    window: Panel, study: StudyStep, dataset: Path, phantom: dict[Role, Path]
+) -> None:
+    for subject in ("1", "2"):
+        anat = dataset / f"sub-{subject}" / "anat"
+        for kind in ("a", "b"):
+            shutil.copy(phantom["t1"], anat / f"sub-{subject}_acq-{kind}_T1w.nii.gz")
+    asked: list[list[str]] = []
+
+    def answer() -> None:
+        dialog = QApplication.activeModalWidget()
+        if not isinstance(dialog, QInputDialog):
+            QTimer.singleShot(50, answer)
+            return
+        asked.append(dialog.comboBoxItems())
+        dialog.setTextValue(dialog.comboBoxItems()[1])
+        dialog.accept()
+
+    QTimer.singleShot(50, answer)
+    double_click(study, 0)
+    settle(window, "sub-1")
+    assert asked == [["sub-1_acq-a_T1w.nii.gz", "sub-1_acq-b_T1w.nii.gz"]]
+    Hand(window.reading.viewer, window).key(Qt.Key.Key_PageDown, CONTROL)
+    settle(window, "sub-2")
+    assert len(asked) == 1
+    for subject in ("1", "2"):  # and another day too
+        case = open_case([dataset / f"sub-{subject}"])
+        source = case.images["t1"].source
+        assert source is not None
+        assert source.path.name == f"sub-{subject}_acq-b_T1w.nii.gz"
+    assert shown(study, 2) == ["not begun"] * 3
+
+
+def test_a_file_chosen_by_hand_is_taken_again(
+    window: Panel, study: StudyStep, dataset: Path, phantom: dict[Role, Path]
+) -> None:
+    other = dataset / "sub-1" / "anat" / "sub-1_acq-other_T1w.nii.gz"
+    shutil.copy(phantom["t1"], other)
+    shutil.copy(phantom["t1"], dataset / "sub-1" / "anat" / "sub-1_T1w.nii.gz")
+    double_click(study, 0)
+    settle(window, "sub-1")
+    draw(window)
+    before = window.reading.case
+    assert before is not None
+    study.choose("t1", other)
+    wait_until(lambda: window.reading.case is not before, "the other T1")
+    settle(window, "sub-1")
+    assert window.reading.case is not None
+    assert window.reading.case.folder == before.folder
+    np.testing.assert_array_equal(window.reading.case.annotations.maps["thalami"], before.annotations.maps["thalami"])
+    source = open_case([dataset / "sub-1"]).images["t1"].source
+    assert source is not None
+    assert source.path.name == other.name
+
+
+def test_edits_made_while_the_same_case_is_read_again_are_kept(window: Panel, study: StudyStep, dataset: Path) -> None:
+    double_click(study, 0)
+    settle(window, "sub-1")
+    before = window.reading.case
+    assert before is not None
+    study.choose("flair", dataset / "sub-1" / "anat" / "sub-1_FLAIR.nii.gz")
+    window.reading.toggle_finished()
+    wait_until(lambda: window.reading.case is not before, "the case read again")
+    settle(window, "sub-1")
+    assert window.reading.finished
+    assert state_text(study.worklist.model.entries[0]) == "✓ done"
