@@ -44,16 +44,14 @@ def build_parser() -> argparse.ArgumentParser:
     add("--out", type=Path, metavar="DIR", help="folder for pictures, tables and reports (default: thaliron-demo)")
     add("--size", choices=("small", "full"), default="full", help="size of the phantom (default: %(default)s)")
 
-    add = verb("import", run.import_dicom, "convert DICOM series to NIfTI files with BIDS names").add_argument
+    add = verb(
+        "import", run.import_dicom, "convert DICOM series, the named or else the likely ones, to NIfTI with BIDS names"
+    ).add_argument
     add("paths", nargs="+", type=Path, metavar="PATH", help="DICOM folders, with all below them, and files")
     add("--out", type=Path, metavar="DIR", help="dataset to write into: DIR/sub-ID/anat/...")
     add("--list", action="store_true", help="only list the series and what each most likely is")
     for role, name in SERIES_ROLES.items():
-        add(
-            f"--{role}",
-            metavar="N",
-            help=f"the series (as listed) of the {name}; without any of these: the likely ones",
-        )
+        add(f"--{role}", metavar="N", help=f"number, as listed, of the series that is the {name}")
     add("--subject", default="01", metavar="ID", help="letters and digits (default: %(default)s)")
     add("--session", default="", metavar="S", help="letters and digits")
     add("--overwrite", action="store_true", help="replace images of the same kind")

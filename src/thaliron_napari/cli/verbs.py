@@ -20,7 +20,14 @@ ROLES: dict[Role, str] = {
     "magnitude": "GRE magnitude",
 }
 
-SERIES_ROLES: dict[SeriesRole, str] = {role: name for role, name in ROLES.items()} | {"phase": "GRE phase"}
+SERIES_ROLES: dict[SeriesRole, str] = {
+    "qsm": "QSM",
+    "flair": "FLAIR",
+    "t1": "T1",
+    "t1ce": "T1 after gadolinium",
+    "magnitude": "GRE magnitude",
+    "phase": "GRE phase",
+}
 
 
 class UsageError(Exception):

@@ -1,8 +1,14 @@
 """One image: its voxels, its place in the patient, its file; registration and resampling between images."""
 
 import thaliron_napari.imaging._late  # noqa: F401 (before nibabel is imported)
-from thaliron_napari.imaging.conversion import Imported, import_series
-from thaliron_napari.imaging.dicom import Series, choose_series, find_series
+from thaliron_napari.imaging.dicom import (
+    Imported,
+    Series,
+    SeriesRole,
+    choose_series,
+    find_series,
+    import_series,
+)
 from thaliron_napari.imaging.files import (
     is_image_path,
     read_header,
@@ -14,7 +20,6 @@ from thaliron_napari.imaging.files import (
 from thaliron_napari.imaging.grid import Grid, SourceGrid
 from thaliron_napari.imaging.registration import Registration, register_rigid
 from thaliron_napari.imaging.resampling import resample
-from thaliron_napari.imaging.series_role import SeriesRole
 from thaliron_napari.imaging.transforms import (
     read_itk_transform,
     read_matrix,

@@ -18,11 +18,12 @@ import nibabel as nib
 import numpy as np
 
 from thaliron_napari.errors import ImageError
-from thaliron_napari.imaging.dicom import Series
-from thaliron_napari.imaging.dicom_stack import same_voxels
+from thaliron_napari.imaging.dicom.frames import write_frames
+from thaliron_napari.imaging.dicom.role import Kind, SeriesRole
+from thaliron_napari.imaging.dicom.series import Files, Series
+from thaliron_napari.imaging.dicom.stack import same_voxels
 from thaliron_napari.imaging.files import replace_file
 from thaliron_napari.imaging.grid import SourceGrid
-from thaliron_napari.imaging.series_role import Kind, SeriesRole
 
 _SAME_WITHIN_MM = 1e-3
 _SUFFIX: dict[SeriesRole, str] = {"qsm": "Chimap", "flair": "FLAIR", "t1": "T1w", "t1ce": "ce-gadolinium_T1w"}
@@ -212,7 +213,7 @@ def _files_of(role: SeriesRole, anat: Path, stem: str) -> list[Path]:
 
 def _convert(series: Series, scratch: Path, tick: Callable[[], None]) -> list[_Converted]:
     """The image of each echo."""
-    made: dict[tuple[Path, ...], list[_Converted]] = {}
+    made: dict[Files, list[_Converted]] = {}
     images = []
     for number, files in enumerate(series.echoes):
         if files not in made:
@@ -224,8 +225,8 @@ def _convert(series: Series, scratch: Path, tick: Callable[[], None]) -> list[_C
 
 def _pick(series: Series, made: list[_Converted], echo_ms: float | None) -> _Converted:
     """The one image that is this echo of the series, its geometry checked."""
-    if len(made) > 1:
-        made = [image for image in made if image.kind == series.kind]
+    kinds = (series.kind, "magnitude") if len(made) == 1 else (series.kind,)
+    made = [image for image in made if image.kind in kinds]
     if len(made) > 1 and echo_ms is not None:
         made = [image for image in made if abs(1000 * image.sidecar.get("EchoTime", 0.0) - echo_ms) < 0.01]
     whole = [image for image in made if len(image.shape) == 3]
@@ -242,7 +243,7 @@ def _pick(series: Series, made: list[_Converted], echo_ms: float | None) -> _Con
     return same[0]
 
 
-def _run_dcm2niix(series: Series, files: tuple[Path, ...], scratch: Path, tick: Callable[[], None]) -> list[_Converted]:
+def _run_dcm2niix(series: Series, files: Files, scratch: Path, tick: Callable[[], None]) -> list[_Converted]:
     try:
         import dcm2niix
     except ImportError as error:
@@ -251,9 +252,13 @@ def _run_dcm2niix(series: Series, files: tuple[Path, ...], scratch: Path, tick: 
     source.mkdir(parents=True)
     target.mkdir()
     size = 0
-    for number, path in enumerate(files):  # numbers for names, lest a name that says who it is reach an output
+    for number, (path, frames) in enumerate(files):  # numbers for names, lest a name that says who it is get out
+        tick()
         size += path.stat().st_size
-        _link(path, source / f"{number:05d}.dcm")
+        if frames:
+            write_frames(path, frames, source)
+        else:
+            _link(path, source / f"{number:05d}.dcm")
     # -g i: nobody's saved settings; -ba y: no dates, no persons; -c "": no comment; -z n: packed here, once
     options = ["-g", "i", "-b", "y", "-ba", "y", "-c", "", "-z", "n", "-f", "image", "-o", str(target), str(source)]
     try:

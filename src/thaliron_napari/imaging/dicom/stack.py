@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thaliron_napari.errors import ImageError
-from thaliron_napari.imaging.dicom_header import DicomImage
+from thaliron_napari.imaging.dicom.header import DicomImage
 from thaliron_napari.imaging.grid import SourceGrid, describe_shape
 
 _LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0])

@@ -1,23 +1,22 @@
 """What a folder of DICOM files holds: its series, each with its place in the patient, from the headers alone."""
 
-import logging
 import os
-import warnings
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from concurrent.futures import CancelledError
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from thaliron_napari.errors import ImageError
-from thaliron_napari.imaging.dicom_header import DicomImage, NotReadable, read_images
-from thaliron_napari.imaging.dicom_stack import grid_of_echoes, same_voxels
+from thaliron_napari.imaging.dicom.header import DicomImage, NotReadable, read_images
+from thaliron_napari.imaging.dicom.role import Kind, SeriesRole, guess_series_role, preference
+from thaliron_napari.imaging.dicom.stack import grid_of_echoes, same_voxels
+from thaliron_napari.imaging.dicom.values import quiet_pydicom
 from thaliron_napari.imaging.grid import Grid, SourceGrid
-from thaliron_napari.imaging.series_role import Kind, SeriesRole, guess_series_role, preference
 
+Files = tuple[tuple[Path, tuple[int, ...]], ...]
 _KINDS: tuple[Kind, ...] = ("magnitude", "phase", "real", "imaginary", "field map")
 
 
@@ -56,9 +55,9 @@ class Series:
     patient, study : int
         Count the patients and the studies among the files from 0, studies by date.
     rank : tuple of float
-        See :func:`thaliron_napari.imaging.series_role.preference`.
-    echoes : tuple of tuple of Path
-        Files of each echo, in order of the slices.
+        See :func:`thaliron_napari.imaging.dicom.role.preference`.
+    echoes : tuple of tuple of (Path, tuple of int)
+        Files of each echo in order of the slices, and the frames to take out of each; no frames: the file as it is.
     """
 
     label: str
@@ -77,7 +76,7 @@ class Series:
     patient: int
     study: int
     rank: tuple[float, ...] = field(default=(), repr=False)
-    echoes: tuple[tuple[Path, ...], ...] = field(default=(), repr=False)
+    echoes: tuple[Files, ...] = field(default=(), repr=False)
 
     @property
     def grid(self) -> Grid | None:
@@ -139,7 +138,7 @@ def find_series(
     images: list[DicomImage] = []
     seen: set[str] = set()
     damaged = 0
-    with _quiet_pydicom():
+    with quiet_pydicom():
         for done, path in enumerate(files):
             if cancelled is not None and cancelled():
                 raise CancelledError
@@ -205,22 +204,6 @@ def _files(paths: list[Path]) -> list[Path]:
     return sorted(files)
 
 
-@contextmanager
-def _quiet_pydicom() -> Iterator[None]:
-    """Oddities in headers are no news for the reader: what matters is checked here."""
-    from pydicom import config
-
-    logger = logging.getLogger("pydicom")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL)
-    try:
-        with warnings.catch_warnings(), config.disable_value_validation():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logger.setLevel(level)
-
-
 def _series_of(images: list[DicomImage]) -> list[Series]:
     groups: dict[tuple[str, Kind], list[DicomImage]] = defaultdict(list)
     for image in images:
@@ -278,8 +261,18 @@ def _one_series(images: list[DicomImage], patient: int, study: int) -> Series:
         patient,
         study,
         preference(facts, voxel_mm3, slices, first.number),
-        tuple(tuple(dict.fromkeys(image.path for image in stack)) for stack in stacks),
+        tuple(_files_of(stack) for stack in stacks),
     )
+
+
+def _files_of(stack: list[DicomImage]) -> Files:
+    """The files of a stack; frames of a file that holds others too, or scales them one by one, are named."""
+    frames: dict[Path, list[int]] = defaultdict(list)
+    for image in stack:
+        frames[image.path].append(image.frame)
+    is_mixed = any(image.frames != len(frames[image.path]) for image in stack)
+    takes_apart = stack[0].is_multi_frame and (is_mixed or len({image.scale for image in stack}) > 1)
+    return tuple((path, tuple(numbers) if takes_apart else ()) for path, numbers in frames.items())
 
 
 def _labelled(series: list[Series]) -> tuple[Series, ...]:

@@ -12,7 +12,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from thaliron_napari.imaging.series_role import Kind, SeriesFacts
+from thaliron_napari.imaging.dicom.role import Kind, SeriesFacts
+from thaliron_napari.imaging.dicom.values import (
+    first_item,
+    number_of,
+    numbers_of,
+    text_of,
+    texts_of,
+    value_of,
+    whole_of,
+)
 
 _MR_LIKE = ("MR", "", "OT", "SC")
 _NO_IMAGE = ("SR", "PR", "KO", "SEG", "REG", "RTSTRUCT", "DOC", "AU", "ECG", "HC", "PLAN")
@@ -56,6 +65,8 @@ _PRIVATE = (0x00190010, 0x00430010, _GE_SEQUENCE, _GE_KIND, _GE_MAP)
 _PACKED = "1.2.840.10008.1.2.4"  # JPEG and its kin; and run lengths, deflate
 _PACKED_OTHERS = ("1.2.840.10008.1.2.5", "1.2.840.10008.1.2.1.99")
 
+_MOST_FRAMES = 2**16
+
 
 class NotReadable(Exception):
     """A DICOM file so damaged that its header does not say to which series it belongs."""
@@ -77,6 +88,11 @@ class DicomImage:
     is_multi_frame: bool
     kind: Kind
     echo_ms: float | None
+    frame: int
+    frames: int
+    """How many its file holds."""
+    scale: tuple[float | None, float | None]
+    """Rescale slope and intercept."""
     facts: SeriesFacts
     columns: int
     rows: int
@@ -134,97 +150,103 @@ def _tags() -> list[int]:
 
 
 def _images(path: Path, header: Any, left: int) -> Iterator[DicomImage]:
-    storage = _text(header, "SOPClassUID") or str(getattr(header.file_meta, "MediaStorageSOPClassUID", ""))
+    storage = text_of(header, "SOPClassUID") or str(getattr(header.file_meta, "MediaStorageSOPClassUID", ""))
     if storage == "1.2.840.10008.1.3.10" or storage.endswith(tuple(f".{end}" for end in _RAW_ENDS)):
         return
-    modality, columns, rows = (_text(header, "Modality"), _whole(header, "Columns"), _whole(header, "Rows"))
-    series = _text(header, "SeriesInstanceUID")
+    modality, columns, rows = (text_of(header, "Modality"), whole_of(header, "Columns"), whole_of(header, "Rows"))
+    series = text_of(header, "SeriesInstanceUID")
     if modality in _NO_IMAGE or (not columns and not rows and not left):
         return
     if not series or not columns or not rows:
         if series or columns or rows or modality:
             raise NotReadable
         return
-    shared = _first(header, "SharedFunctionalGroupsSequence")
-    frames = list(_value(header, "PerFrameFunctionalGroupsSequence") or [])
-    count = max(_whole(header, "NumberOfFrames") or 1, 1)
+    shared = first_item(header, "SharedFunctionalGroupsSequence")
+    frames = list(value_of(header, "PerFrameFunctionalGroupsSequence") or [])
+    count = max(whole_of(header, "NumberOfFrames") or 1, 1)
     secrets = list(_secrets(header))
-    description = _clean(_text(header, "SeriesDescription") or _text(header, "ProtocolName"), secrets)
+    description = _clean(text_of(header, "SeriesDescription") or text_of(header, "ProtocolName"), secrets)
     facts = _facts(header)
     problem = _problem(header, facts, columns * rows * count, left)
     if frames and len(frames) != count:
         problem = problem or f"says it has {count} frames and describes {len(frames)}; it is damaged"
     whole = DicomImage(
         path,
-        _text(header, "SOPInstanceUID") or str(path),
+        text_of(header, "SOPInstanceUID") or str(path),
         series,
-        (_text(header, "StudyDate") + _text(header, "StudyTime"), _text(header, "StudyInstanceUID")),
-        hashlib.sha256(repr([_text(header, name) for name in ("PatientID", "PatientName")]).encode()).hexdigest(),
-        _whole(header, "SeriesNumber") or 0,
+        (text_of(header, "StudyDate") + text_of(header, "StudyTime"), text_of(header, "StudyInstanceUID")),
+        hashlib.sha256(repr([text_of(header, name) for name in ("PatientID", "PatientName")]).encode()).hexdigest(),
+        whole_of(header, "SeriesNumber") or 0,
         description,
         _maker(header),
         modality in _MR_LIKE,
         count > 1,
         facts.kind,
         _echo(header),
+        0,
+        count,
+        _scale(header),
         facts,
         columns,
         rows,
-        _numbers(header, "PixelSpacing", 2),
-        _numbers(header, "ImagePositionPatient", 3),
-        _numbers(header, "ImageOrientationPatient", 6),
+        numbers_of(header, "PixelSpacing", 2),
+        numbers_of(header, "ImagePositionPatient", 3),
+        numbers_of(header, "ImageOrientationPatient", 6),
         problem,
     )
     if not frames and shared is None:
-        yield from [whole] * min(count, 2**16)
+        yield from (replace(whole, frame=n) for n in range(min(count, _MOST_FRAMES)))
         return
-    for frame in frames or [None] * min(count, 2**16):
-        yield _of_frame(whole, _Groups(frame, shared))
+    for n, frame in enumerate(frames or [None] * min(count, _MOST_FRAMES)):
+        yield replace(_of_frame(whole, FunctionalGroups(frame, shared)), frame=n)
 
 
-class _Groups:
+class FunctionalGroups:
     """The functional groups of a frame: its own, else those that all frames share (DICOM PS3.3 C.7.6.16)."""
 
     def __init__(self, frame: Any, shared: Any) -> None:
         self.sources = [source for source in (frame, shared) if source is not None]
 
     def __call__(self, name: str) -> Any:
+        """The item of a group by the name of its sequence; None where there is none."""
         for source in self.sources:
-            item = _first(source, name)
+            item = first_item(source, name)
             if item is not None:
                 return item
         return None
 
 
-def _of_frame(whole: DicomImage, group: _Groups) -> DicomImage:
+def _of_frame(whole: DicomImage, group: FunctionalGroups) -> DicomImage:
     facts = whole.facts
     kinds = group("MRImageFrameTypeSequence")
-    types = tuple(_texts(kinds, "FrameType")) or facts.image_type
-    kind = _kind(types, _text(kinds, "ComplexImageComponent")) if kinds is not None else facts.kind
-    echo = _first_number(group("MREchoSequence"), "EffectiveEchoTime")
+    types = tuple(texts_of(kinds, "FrameType")) or facts.image_type
+    kind = _kind(types, text_of(kinds, "ComplexImageComponent")) if kinds is not None else facts.kind
+    echo = number_of(group("MREchoSequence"), "EffectiveEchoTime")
     timing = group("MRTimingAndRelatedParametersSequence")
-    inversion = _first_number(group("MRModifierSequence"), "InversionTimes")
-    diffusion = _first_number(group("MRDiffusionSequence"), "DiffusionBValue")
+    inversion = number_of(group("MRModifierSequence"), "InversionTimes")
+    diffusion = number_of(group("MRDiffusionSequence"), "DiffusionBValue")
+    values = group("PixelValueTransformationSequence")
     facts = replace(
         facts,
         image_type=types,
         kind=kind,
-        repetition_ms=_first_number(timing, "RepetitionTime") or facts.repetition_ms,
-        flip_deg=_first_number(timing, "FlipAngle") or facts.flip_deg,
+        repetition_ms=number_of(timing, "RepetitionTime") or facts.repetition_ms,
+        flip_deg=number_of(timing, "FlipAngle") or facts.flip_deg,
         inversion_ms=inversion or facts.inversion_ms,
-        contrast=_text(kinds, "AcquisitionContrast") or facts.contrast,
+        contrast=text_of(kinds, "AcquisitionContrast") or facts.contrast,
         is_diffusion=facts.is_diffusion or bool(diffusion),
-        is_signed=facts.is_signed or (_number(group("PixelValueTransformationSequence"), "RescaleIntercept") or 0) < 0,
-        unit=_unit(group("PixelValueTransformationSequence"), group("RealWorldValueMappingSequence")) or facts.unit,
+        is_signed=facts.is_signed or (number_of(values, "RescaleIntercept") or 0) < 0,
+        unit=_unit(values, group("RealWorldValueMappingSequence")) or facts.unit,
     )
-    position = _numbers(group("PlanePositionSequence"), "ImagePositionPatient", 3)
-    orientation = _numbers(group("PlaneOrientationSequence"), "ImageOrientationPatient", 6)
-    spacing = _numbers(group("PixelMeasuresSequence"), "PixelSpacing", 2)
+    position = numbers_of(group("PlanePositionSequence"), "ImagePositionPatient", 3)
+    orientation = numbers_of(group("PlaneOrientationSequence"), "ImageOrientationPatient", 6)
+    spacing = numbers_of(group("PixelMeasuresSequence"), "PixelSpacing", 2)
     return replace(
         whole,
         facts=facts,
         kind=kind,
         echo_ms=round(echo, 2) if echo else whole.echo_ms,
+        scale=whole.scale if values is None else _scale(values),
         position=whole.position if position is None else position,
         orientation=whole.orientation if orientation is None else orientation,
         spacing=whole.spacing if spacing is None else spacing,
@@ -232,32 +254,32 @@ def _of_frame(whole: DicomImage, group: _Groups) -> DicomImage:
 
 
 def _facts(header: Any) -> SeriesFacts:
-    types = tuple(_texts(header, "ImageType"))
+    types = tuple(texts_of(header, "ImageType"))
     return SeriesFacts(
-        description=_text(header, "SeriesDescription"),
-        protocol=_text(header, "ProtocolName"),
-        sequence=f"{_text(header, 'SequenceName') or _text(header, 'PulseSequenceName')}",
+        description=text_of(header, "SeriesDescription"),
+        protocol=text_of(header, "ProtocolName"),
+        sequence=f"{text_of(header, 'SequenceName') or text_of(header, 'PulseSequenceName')}",
         image_type=types,
-        kind=_ge_kind(header) or _kind(types, _text(header, "ComplexImageComponent")),
-        repetition_ms=_number(header, "RepetitionTime"),
-        inversion_ms=_number(header, "InversionTime"),
-        flip_deg=_number(header, "FlipAngle"),
+        kind=_ge_kind(header) or _kind(types, text_of(header, "ComplexImageComponent")),
+        repetition_ms=number_of(header, "RepetitionTime"),
+        inversion_ms=number_of(header, "InversionTime"),
+        flip_deg=number_of(header, "FlipAngle"),
         scanning_sequence=_scanning_sequence(header),
-        contrast=_text(header, "AcquisitionContrast"),
-        is_3d=_text(header, "MRAcquisitionType") == "3D",
-        has_agent=bool(_text(header, "ContrastBolusAgent") or _first(header, "ContrastBolusAgentSequence")),
-        is_diffusion=bool(_number(header, "DiffusionBValue")),
-        is_signed=_whole(header, "PixelRepresentation") == 1 or (_number(header, "RescaleIntercept") or 0) < 0,
-        unit=_unit(header, _first(header, "RealWorldValueMappingSequence")),
+        contrast=text_of(header, "AcquisitionContrast"),
+        is_3d=text_of(header, "MRAcquisitionType") == "3D",
+        has_agent=bool(text_of(header, "ContrastBolusAgent") or first_item(header, "ContrastBolusAgentSequence")),
+        is_diffusion=bool(number_of(header, "DiffusionBValue")),
+        is_signed=whole_of(header, "PixelRepresentation") == 1 or (number_of(header, "RescaleIntercept") or 0) < 0,
+        unit=_unit(header, first_item(header, "RealWorldValueMappingSequence")),
     )
 
 
 def _problem(header: Any, facts: SeriesFacts, pixels: int, left: int) -> str:
     if "MOSAIC" in facts.image_type:
         return "is a Siemens mosaic (many slices in one picture, as of diffusion or function), which is not read"
-    if (_whole(header, "SamplesPerPixel") or 1) != 1:
+    if (whole_of(header, "SamplesPerPixel") or 1) != 1:
         return "holds colour pictures, not one value a voxel"
-    bits = _whole(header, "BitsAllocated") or 16
+    bits = whole_of(header, "BitsAllocated") or 16
     if bits not in (8, 16, 32):
         return f"has {bits} bits a voxel, which is not read"
     syntax = str(getattr(header.file_meta, "TransferSyntaxUID", ""))
@@ -276,47 +298,51 @@ def _kind(types: tuple[str, ...], component: str) -> Kind:
 
 def _ge_kind(header: Any) -> Kind | None:
     """GE says in private fields what others say in ImageType; its B0 map is told by (0043,1030)."""
-    if not _text(header, 0x00430010).startswith("GEMS_PARM"):
+    if not text_of(header, 0x00430010).startswith("GEMS_PARM"):
         return None
-    if "b0map" in _text(header, _GE_SEQUENCE).lower() and _whole(header, _GE_MAP) == 0:
+    if "b0map" in text_of(header, _GE_SEQUENCE).lower() and whole_of(header, _GE_MAP) == 0:
         return "field map"
-    kind = _whole(header, _GE_KIND)
+    kind = whole_of(header, _GE_KIND)
     return None if not kind else _GE_KINDS.get(kind)
 
 
 def _scanning_sequence(header: Any) -> frozenset[str]:
-    names = set(_texts(header, "ScanningSequence"))
-    echo = _text(header, "EchoPulseSequence")  # of enhanced files
+    names = set(texts_of(header, "ScanningSequence"))
+    echo = text_of(header, "EchoPulseSequence")  # of enhanced files
     names |= {"GRADIENT": {"GR"}, "SPIN": {"SE"}, "BOTH": {"GR", "SE"}}.get(echo, set())
     return frozenset(names)
 
 
 def _unit(values: Any, real_world: Any) -> str | None:
     """The unit by RescaleType, or by the real world units where these have the stored values' own scale."""
-    said = _text(values, "RescaleType").lower()
+    said = text_of(values, "RescaleType").lower()
     if said in ("ppm", "ppb"):
         return said
-    units = _first(real_world, "MeasurementUnitsCodeSequence")
-    said = _text(units, "CodeValue").lower().strip("[] ")
-    slope = _number(real_world, "RealWorldValueSlope") or 0.0
-    scale = _number(values, "RescaleSlope") or 1.0
+    units = first_item(real_world, "MeasurementUnitsCodeSequence")
+    said = text_of(units, "CodeValue").lower().strip("[] ")
+    slope = number_of(real_world, "RealWorldValueSlope") or 0.0
+    scale = number_of(values, "RescaleSlope") or 1.0
     return said if said in ("ppm", "ppb") and math.isclose(slope, scale, rel_tol=1e-6) else None
 
 
 def _echo(header: Any) -> float | None:
-    echo = _first_number(header, "EchoTime")
+    echo = number_of(header, "EchoTime")
     return round(echo, 2) if echo else None
 
 
+def _scale(values: Any) -> tuple[float | None, float | None]:
+    return number_of(values, "RescaleSlope"), number_of(values, "RescaleIntercept")
+
+
 def _maker(header: Any) -> str:
-    said = _text(header, "Manufacturer").lower()
+    said = text_of(header, "Manufacturer").lower()
     return next((name for name, pattern in _MAKERS if re.search(pattern, said)), "")
 
 
 def _secrets(header: Any) -> Iterator[str]:
     """Patterns of everything in the header that names a person: whole, in parts, and dates as people write them."""
     for name in _IDENTITY:
-        for value in _texts(header, name):
+        for value in texts_of(header, name):
             if name == "PatientBirthDate":
                 if re.fullmatch(r"\d{8}", value):
                     y, m, d = value[:4], value[4:6], value[6:]
@@ -334,69 +360,3 @@ def _clean(words: str, secrets: list[str]) -> str:
         if secret:
             words = re.sub(secret, "…", words, flags=re.IGNORECASE)
     return " ".join("".join(c if c.isprintable() else " " for c in words).split())[:64]
-
-
-def _value(item: Any, name: Any) -> Any:
-    """A value of a header, None where there is none or it cannot be read."""
-    if item is None:
-        return None
-    try:
-        found = item.get(name)
-        return getattr(found, "value", found) if isinstance(name, int) else found
-    except Exception:  # pydicom converts values here, and raises many types for damaged ones
-        return None
-
-
-def _first(item: Any, name: str) -> Any:
-    sequence = _value(item, name)
-    try:
-        return sequence[0] if sequence else None
-    except (TypeError, IndexError, KeyError, AttributeError):
-        return None
-
-
-def _texts(item: Any, name: Any) -> list[str]:
-    value = _value(item, name)
-    if value is None:
-        return []
-    if isinstance(value, bytes):
-        value = value.decode("latin-1").strip("\0 ")
-    values = value if isinstance(value, list | tuple) or type(value).__name__ == "MultiValue" else [value]
-    return [str(v).strip() for v in values if str(v).strip()]
-
-
-def _text(item: Any, name: Any) -> str:
-    return " ".join(_texts(item, name))
-
-
-def _numbers(item: Any, name: str, count: int) -> NDArray[np.float64] | None:
-    values = _value(item, name)
-    try:
-        numbers = np.array([float(v) for v in values], np.float64)
-    except (TypeError, ValueError):
-        return None
-    return numbers if numbers.size == count and np.isfinite(numbers).all() and np.abs(numbers).max() < 1e6 else None
-
-
-def _number(item: Any, name: str) -> float | None:
-    try:
-        number = float(_value(item, name))
-    except (TypeError, ValueError):
-        return None
-    return number if math.isfinite(number) else None
-
-
-def _first_number(item: Any, name: str) -> float | None:
-    """A number, or the first of several."""
-    try:
-        return float(_texts(item, name)[0])
-    except (IndexError, ValueError):
-        return None
-
-
-def _whole(item: Any, name: Any) -> int | None:
-    value = _value(item, name)
-    try:
-        return int.from_bytes(value, "little", signed=True) if isinstance(value, bytes) else int(value)
-    except (TypeError, ValueError, OverflowError):
-        return None

@@ -1,0 +1,7 @@
+"""DICOM: the series of a folder, what each of them is, and their conversion to NIfTI."""
+
+from thaliron_napari.imaging.dicom.conversion import Imported, import_series
+from thaliron_napari.imaging.dicom.role import SeriesRole
+from thaliron_napari.imaging.dicom.series import Series, choose_series, find_series
+
+__all__ = ["Imported", "Series", "SeriesRole", "choose_series", "find_series", "import_series"]
