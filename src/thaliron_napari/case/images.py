@@ -33,6 +33,8 @@ _ROLE_OF_SUFFIX: dict[str, tuple[Role, int]] = {
     "mag": ("magnitude", 1),
     "swi": ("magnitude", 2),
 }
+_NOT_READ = r"map$|^inplane|^magnitude\d$"
+"""Suffixes of BIDS that a guess would take for one of ours."""
 _NO_VARIANT = {"sub", "run", "echo", "part"}
 _MADE_FROM_RAW = {"space", "desc", "res", "den", "label", "hemi"}
 _NO_MAGNITUDE = {"phase", "real", "imag"}
@@ -140,13 +142,13 @@ class Found:
 def guess_role(path: Path) -> Role | None:
     """What image a file is: by its BIDS suffix and entities, else by its name; None for label maps and the unknown."""
     name = parse_name(path.name)
-    if name is not None and (name.suffix.lower() in _ROLE_OF_SUFFIX or name.suffix.endswith("map")):
+    if name is None:
+        words = re.sub(r"^sub-[a-z0-9]+_(ses-[a-z0-9]+_)?", "", path.name.lower())
+    elif name.suffix.lower() in _ROLE_OF_SUFFIX:
         return Candidate(path, name).role
-    words = re.sub(r"^sub-[a-z0-9]+_(ses-[a-z0-9]+_)?", "", path.name.lower())
-    for pattern, role in _ROLE_PATTERNS:
-        if re.search(pattern, words):
-            return role
-    return None
+    else:  # a suffix of the lab's own; entities say nothing of what an image is
+        words = "" if re.search(_NOT_READ, name.suffix) else name.suffix.lower()
+    return next((role for pattern, role in _ROLE_PATTERNS if re.search(pattern, words)), None)
 
 
 def find_in_case(
