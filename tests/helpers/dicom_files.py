@@ -205,7 +205,7 @@ def _tag(header: Dataset, tags: dict[str, Any]) -> None:
 
 
 def _save(header: Dataset, path: Path, preamble: bool) -> Path:
-    header.SOPInstanceUID = str(generate_uid(entropy_srcs=[str(header.get("SeriesInstanceUID")), path.name]))
+    header.SOPInstanceUID = str(generate_uid(entropy_srcs=[str(path)]))
     header.file_meta = FileMetaDataset()
     header.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     header.file_meta.MediaStorageSOPClassUID = header.SOPClassUID

@@ -26,6 +26,7 @@ from thaliron_napari.imaging.dicom.values import (
 _MR_LIKE = ("MR", "", "OT", "SC")
 _NO_IMAGE = ("SR", "PR", "KO", "SEG", "REG", "RTSTRUCT", "DOC", "AU", "ECG", "HC", "PLAN")
 _RAW_ENDS = ("4.2", "66", "88", "104")  # spectroscopy, raw data, documents: storage classes without pictures
+_MR_STORAGE = tuple(f"1.2.840.10008.5.1.4.1.1.4{end}" for end in ("", ".1", ".4"))
 _COMPONENTS: dict[str, Kind] = {
     "MAGNITUDE": "magnitude",
     "PHASE": "phase",
@@ -124,7 +125,7 @@ def read_images(path: Path) -> list[DicomImage]:
     except Exception as error:  # pydicom raises whatever a damaged header leads it to
         raise NotReadable from error
     try:
-        return list(_images(path, header, left))
+        return list(_images(path, header, left, start[128:132] == b"DICM"))
     except (NotReadable, MemoryError):
         raise
     except Exception as error:  # as above: values are read where they are asked for
@@ -149,16 +150,16 @@ def _tags() -> list[int]:
     return [*(int(tag) for tag in keywords if tag is not None), *_PRIVATE]
 
 
-def _images(path: Path, header: Any, left: int) -> Iterator[DicomImage]:
+def _images(path: Path, header: Any, left: int, is_marked: bool) -> Iterator[DicomImage]:
     storage = text_of(header, "SOPClassUID") or str(getattr(header.file_meta, "MediaStorageSOPClassUID", ""))
     if storage == "1.2.840.10008.1.3.10" or storage.endswith(tuple(f".{end}" for end in _RAW_ENDS)):
         return
     modality, columns, rows = (text_of(header, "Modality"), whole_of(header, "Columns"), whole_of(header, "Rows"))
     series = text_of(header, "SeriesInstanceUID")
-    if modality in _NO_IMAGE or (not columns and not rows and not left):
+    if modality in _NO_IMAGE:
         return
     if not series or not columns or not rows:
-        if series or columns or rows or modality:
+        if storage in _MR_STORAGE or (is_marked and not series):
             raise NotReadable
         return
     shared = first_item(header, "SharedFunctionalGroupsSequence")

@@ -34,7 +34,7 @@ class SeriesFacts:
 _NEVER = (
     r"\b(loc|localizer|localiser|scout|survey|3 ?plane|three plane|smart ?brain|aahead|autoalign|calibration|asset cal"
     r"|shim|dwi|adc|dti|trace|tracew|diff|diffusion|fa|colfa|b ?(500|800|1000)|perf|perfusion|dsc|dce|pasl"
-    r"|pcasl|asl|r?cbf|r?cbv|tof|angio|mra|mrv|bold|fmri|rest|mrs|spectro|svs|csi|mip|minip|mnip|mips|cor mip|swi ?mip"
+    r"|pcasl|asl|r?cbf|r?cbv|tof|angio|mra|mrv|bold|fmri|rest|mrs|spectro|svs|csi|mips?|minip|mnip|(min|max) ?ip"
     r"|screen ?save|screen ?shot|snapshot|report|dose|t2 ?map|t1 ?map|r2 ?\*?|r2 ?star|t2\*? ?map|mask|seg|subtraction"
     r"|sub|diff image|phoenix\w*|mrsaveimages|local field|total field|pd|proton density|b1 ?map|synthetic|stir"
     r"|ep2d|mt|mtc|ciss|fiesta|drive|orbit\w*|spine|cervical|c spine|inv ?1|inv ?2)\b"
@@ -45,7 +45,7 @@ _NEVER_TYPES = {
     "R2 MAP", "R2_STAR", "R2_STAR MAP", "PERFUSION", "PERFUSION_ASL", "CSA REPORT", "CSAPARALLEL", "SEGMENTATION",
 }  # fmt: skip
 _REFORMATTED_TYPES = {"MPR", "REFORMATTED", "CPR", "RESAMPLED", "MPR3D", "COMPRESSED_MANIPULATED"}
-_REFORMATTED = r"\b(mpr|reformat\w*|recon|range|radial|resliced?)\b|\bmpr"
+_REFORMATTED = r"\b(mpr(?!age)\w*|reformat\w*|recon|range|resliced?)\b"
 _QSM = r"\b(qsm\w*|chi ?map|suscept\w* ?map\w*|quant\w* suscept\w*)\b"
 _GRE = (
     r"\b(e?swan\w*|e?swi\w*|venobold|swip|hemo\w*|suscept\w*|(me|multi ?echo|multi|m) ?(gre|ffe|flash|spgr|fspgr)|gre"

@@ -127,7 +127,7 @@ def _check_even(middles: NDArray[np.float64], along_mm: NDArray[np.float64], nor
             f"has up to {most} images at one place (repeats, directions of diffusion, or copies), where one volume is "
             "needed"
         )
-    usual = float(np.median(steps))
+    usual = float(np.median(steps[steps < 1.5 * steps.min()]))  # not of all: every second slice may be missing
     wide = np.flatnonzero(steps > (1 + _EVEN_WITHIN) * usual + 0.01)
     if (steps > 1.5 * usual).any():
         gaps = [n for n in wide if steps[n] > 1.5 * usual]
