@@ -11,7 +11,7 @@ import pytest
 from dicom_files import Made, turned, write_classic, write_enhanced, write_other
 
 from thaliron_napari.errors import ImageError
-from thaliron_napari.imaging import Series, choose_series, find_series
+from thaliron_napari.imaging import Series, choose_series, find_series, holds_dicom_only
 
 WRITERS = [write_classic, write_enhanced]
 
@@ -69,6 +69,14 @@ def test_files_are_told_by_content_and_others_passed_over(tmp_path: Path) -> Non
     (tmp_path / "zeros").write_bytes(bytes(500))
     found = find_series(tmp_path)
     assert [(s.number, s.images, s.problem) for s in found] == [(1, 6, ""), (2, 6, "")]
+
+
+def test_a_folder_of_dicom_alone_is_told(tmp_path: Path) -> None:
+    assert not holds_dicom_only(tmp_path)
+    write_classic(tmp_path / "a" / "b", Made())
+    assert holds_dicom_only(tmp_path)
+    (tmp_path / "sub-01_FLAIR.nii.gz").write_bytes(b"")
+    assert not holds_dicom_only(tmp_path)
 
 
 def test_copies_of_a_file_count_once(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from thaliron_napari.imaging.dicom import (
     SeriesRole,
     choose_series,
     find_series,
+    holds_dicom_only,
     import_series,
 )
 from thaliron_napari.imaging.files import (
@@ -43,6 +44,7 @@ __all__ = [
     "choose_series",
     "find_series",
     "guess_unit",
+    "holds_dicom_only",
     "import_series",
     "is_image_path",
     "read_header",

@@ -2,6 +2,6 @@
 
 from thaliron_napari.imaging.dicom.conversion import Imported, import_series
 from thaliron_napari.imaging.dicom.role import SeriesRole
-from thaliron_napari.imaging.dicom.series import Series, choose_series, find_series
+from thaliron_napari.imaging.dicom.series import Series, choose_series, find_series, holds_dicom_only
 
-__all__ = ["Imported", "Series", "SeriesRole", "choose_series", "find_series", "import_series"]
+__all__ = ["Imported", "Series", "SeriesRole", "choose_series", "find_series", "holds_dicom_only", "import_series"]

@@ -252,13 +252,16 @@ def _run_dcm2niix(series: Series, files: Files, scratch: Path, tick: Callable[[]
     source.mkdir(parents=True)
     target.mkdir()
     size = 0
-    for number, (path, frames) in enumerate(files):  # numbers for names, lest a name that says who it is get out
-        tick()
-        size += path.stat().st_size
-        if frames:
-            write_frames(path, frames, source)
-        else:
-            _link(path, source / f"{number:05d}.dcm")
+    try:
+        for number, (path, frames) in enumerate(files):  # numbers for names, lest a name that says who it is get out
+            tick()
+            size += path.stat().st_size
+            if frames:
+                write_frames(path, frames, source)
+            else:
+                _link(path, source / f"{number:05d}.dcm")
+    except OSError as error:
+        raise ImageError(f"{_start(series)} was not imported: its files cannot be read ({error.strerror}).") from error
     # -g i: nobody's saved settings; -ba y: no dates, no persons; -c "": no comment; -z n: packed here, once
     options = ["-g", "i", "-b", "y", "-ba", "y", "-c", "", "-z", "n", "-f", "image", "-o", str(target), str(source)]
     try:

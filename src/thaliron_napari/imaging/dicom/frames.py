@@ -48,7 +48,9 @@ def write_frames(path: Path, frames: Sequence[int], folder: Path) -> None:
     Raises
     ------
     ImageError
-        When the file cannot be read.
+        When the file is damaged.
+    OSError
+        When it cannot be read.
     """
     import pydicom
 
@@ -58,6 +60,8 @@ def write_frames(path: Path, frames: Sequence[int], folder: Path) -> None:
             header = pydicom.dcmread(file, stop_before_pixels=True, force=True)
             for frame, pixels in _pixels(file, header, set(wanted)):
                 _write(header, frame, wanted[frame], pixels, folder / f"{wanted[frame]:05d}.dcm")
+    except OSError:
+        raise
     except Exception as error:  # pydicom raises whatever a damaged file leads it to
         raise ImageError(f"A file of many frames could not be taken apart ({type(error).__name__}).") from error
 

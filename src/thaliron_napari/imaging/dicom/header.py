@@ -67,6 +67,7 @@ _PACKED = "1.2.840.10008.1.2.4"  # JPEG and its kin; and run lengths, deflate
 _PACKED_OTHERS = ("1.2.840.10008.1.2.5", "1.2.840.10008.1.2.1.99")
 
 _MOST_FRAMES = 2**16
+_START = 132  # bytes that tell DICOM from other files
 
 
 class NotReadable(Exception):
@@ -103,6 +104,16 @@ class DicomImage:
     problem: str
 
 
+def is_dicom(path: Path) -> bool:
+    """Whether a file's first bytes are those of a DICOM file, whatever its name."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(_START)
+    except OSError:
+        return False
+    return start[128:132] == b"DICM" or _is_data_set(start)
+
+
 def read_images(path: Path) -> list[DicomImage]:
     """The images of one file; none where it is not DICOM, or a DICOM object without pictures.
 
@@ -115,7 +126,7 @@ def read_images(path: Path) -> list[DicomImage]:
 
     try:
         with path.open("rb") as file:
-            start = file.read(136)
+            start = file.read(_START)
             if not (start[128:132] == b"DICM" or _is_data_set(start)):
                 return []
             file.seek(0)

@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 
 from thaliron_napari.errors import ImageError
-from thaliron_napari.imaging.dicom.header import DicomImage, NotReadable, read_images
+from thaliron_napari.imaging.dicom.header import DicomImage, NotReadable, is_dicom, read_images
 from thaliron_napari.imaging.dicom.role import Kind, SeriesRole, guess_series_role, preference
 from thaliron_napari.imaging.dicom.stack import grid_of_echoes, same_voxels
 from thaliron_napari.imaging.dicom.values import quiet_pydicom
+from thaliron_napari.imaging.files import is_image_path
 from thaliron_napari.imaging.grid import Grid, SourceGrid
 
 Files = tuple[tuple[Path, tuple[int, ...]], ...]
@@ -153,11 +154,17 @@ def find_series(
                 seen.add(found[0].instance)
                 images += found
     if not images:
-        what = "only damaged DICOM files" if damaged else "no DICOM image"
+        what = "are only damaged DICOM files" if damaged else "is no DICOM image"
         where = f"{given[0].name or given[0]}" + (" and the other paths" if given[1:] else "")
-        raise ImageError(f"There is {what} in {where}; give the folder that the scanner or the archive wrote.")
+        raise ImageError(f"There {what} in {where}; give the folder that the scanner or the archive wrote.")
     series = _labelled(_series_of(images))
     return (*series, _damaged(damaged)) if damaged else series
+
+
+def holds_dicom_only(folder: Path) -> bool:
+    """Whether a folder holds DICOM files, itself or below, and no NIfTI or MGZ image."""
+    files = _files([folder])
+    return not any(is_image_path(path) for path in files) and any(is_dicom(path) for path in files)
 
 
 def choose_series(series: Iterable[Series]) -> dict[SeriesRole, Series]:

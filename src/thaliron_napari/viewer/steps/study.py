@@ -13,7 +13,9 @@ from thaliron_napari.case.edits import fact_change
 from thaliron_napari.case.images import Found
 from thaliron_napari.case.opening import default_derivatives, journal_of
 from thaliron_napari.case.worklist import FINISHED, read_entry, read_worklist
+from thaliron_napari.imaging import holds_dicom_only
 from thaliron_napari.viewer.canvas import canvas_widget
+from thaliron_napari.viewer.import_dialog import ImportDialog
 from thaliron_napari.viewer.opening import Opener, Request
 from thaliron_napari.viewer.reading import Reading
 from thaliron_napari.viewer.steps.step import Step, button, fill_table, table, text
@@ -39,6 +41,7 @@ class StudyStep(Step):
                 self.ask_folder,
             ),
             button("Open files…", "Open the image files of one patient.", self.ask_files),
+            button("Import DICOM…", "Convert the scanner's files of one patient, then open them.", self.ask_dicom),
         )
         self.worklist = Worklist()
         self.worklist.setVisible(False)
@@ -86,8 +89,24 @@ class StudyStep(Step):
     def ask_folder(self) -> None:
         """Let the reader choose a folder."""
         folder = QFileDialog.getExistingDirectory(self, "Folder of one patient, or of a BIDS dataset")
-        if folder:
+        if folder and holds_dicom_only(Path(folder)):
+            self.import_dicom(Path(folder))
+        elif folder:
             self.open([Path(folder)], {})
+
+    def ask_dicom(self) -> None:
+        """Let the reader choose a folder of DICOM files."""
+        folder = QFileDialog.getExistingDirectory(self, "Folder of one patient's DICOM files")
+        if folder:
+            self.import_dicom(Path(folder))
+
+    def import_dicom(self, folder: Path) -> ImportDialog:
+        """Ask which of a folder's series is which image; the case opens when they are converted."""
+        dialog = ImportDialog(folder, self)
+        dialog.imported.connect(lambda patient: self.open([patient], {}))
+        dialog.finished.connect(dialog.deleteLater)
+        dialog.open()
+        return dialog
 
     def ask_files(self) -> None:
         """Let the reader choose files."""
