@@ -257,21 +257,21 @@ def _black_outline(panel: Panel, picture: Picture) -> None:
     assert case is not None
     labels = case.annotations.maps["thalami"]
     display.go_to((float((labels > 0).sum(axis=(1, 2)).argmax()), *(np.array(labels.shape[1:]) / 2)))
-    display.recolour("thalami", "black")
+    display.labels.recolour("thalami", "black")
     picture("figure-qsm-thalami")
-    display.recolour("thalami")
+    display.labels.recolour("thalami")
 
 
 def _purple_lesions(panel: Panel, picture: Picture) -> None:
     """The lesions on the FLAIR as the study prints them: filled in purple."""
     display, case = panel.reading.display, panel.reading.case
     assert case is not None
-    display.select_lesion(None)
-    display.set_outlines(False)
+    display.labels.select_lesion(None)
+    display.labels.set_outlines(False)
     labels = case.annotations.maps["lesions"]
     display.go_to((float((labels > 0).sum(axis=(1, 2)).argmax()), *(np.array(labels.shape[1:]) / 2)))
     picture("figure-flair-lesions")
-    display.set_outlines(True)
+    display.labels.set_outlines(True)
 
 
 def _measure(panel: Panel, hand: Hand, folder: Path) -> None:

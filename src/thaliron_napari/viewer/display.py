@@ -1,32 +1,23 @@
-"""The layers that show a case: one grid at a time, images below, annotations above.
+"""What the canvas shows of a case: one grid at a time, images below, annotations above."""
 
-The layers show copies of the annotations. What a tool previews is written into the copy only, and comes into the
-Case when the stroke is finished, as an edit; so nothing but edits ever changes a Case.
-"""
-
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import numpy as np
-from napari.layers import Image, Labels, Layer
+from napari.layers import Image, Layer
 from numpy.typing import NDArray
 from qtpy.QtCore import QTimer
 
 from thaliron_napari.case import Case, Edit, Role
 from thaliron_napari.case.case import ROLE_NAME
-from thaliron_napari.case.csf import csf_mask
-from thaliron_napari.case.edits import VoxelChange
 from thaliron_napari.imaging import Grid
-from thaliron_napari.viewer.codes import COLOURS, GENERATED, colormap, lesion_codes, thalamus_codes
+from thaliron_napari.viewer.label_layers import OURS, LabelLayers
 from thaliron_napari.viewer.on_grid import GridName, OnGrid, carry
 
-Box = tuple[slice, slice, slice]
-
 QSM_RANGE_PPB = (-100.0, 200.0)
-OURS = "thaliron"
-"""Key in the metadata of our layers."""
 
 _AFTER_PICTURE_MS = 150
-_FILLED = 0.7
 
 
 class Display:
@@ -42,11 +33,9 @@ class Display:
         self.case: Case | None = None
         self.grid_name: GridName = "qsm"
         self.fused_role: Role = "flair"
-        self.selected_lesion: int | None = None
-        self.outlines = True
-        self._layers: dict[str, Layer] = {}
+        self.labels = LabelLayers(viewer)
+        self._layers: dict[str, Image] = {}
         self._later: QTimer | None = None
-        self._previewed: tuple[str, Box] | None = None
         self._on_grid = OnGrid()
         self._blend = {"qsm": 0.3, "flair": 1.0}
         self._limits: dict[Role, tuple[float, float]] = {"qsm": QSM_RANGE_PPB}
@@ -65,12 +54,12 @@ class Display:
         self.case = case
         self._on_grid.clear()
         self._limits = {"qsm": self._limits["qsm"]}
-        self.selected_lesion = None
         choices: list[Role] = [role for role in ("flair", "t1", "t1ce", "magnitude") if role in case.images]
         self.fused_role = choices[0] if choices else "flair"
         self.grid_name = "qsm" if "qsm" in case.images else "flair"
         for key in list(self._layers):
             self._drop(key)
+        self.labels.open(case)
         self._show_base()
         self.viewer.dims.axis_labels = ("slice", "row", "column")
         self._go_to_middle()
@@ -96,11 +85,36 @@ class Display:
             self._later.stop()
         place = carry(case, self.grid.world(self._index_shown()), self.grid_name, name)
         self.grid_name = name
-        self._show_images()
-        for layer in ("thalami", "CSF", "lesions"):
-            self._show_labels(layer)
+        with self._sliced_once():
+            self._show_images()
+            self.labels.show(name, self.grid)
         index = np.clip(np.round(self.grid.index(place)), 0, np.array(self.grid.shape) - 1)
         self.go_to(tuple(index))
+
+    @contextmanager
+    def _sliced_once(self) -> Iterator[None]:
+        """Have napari cut its slices when all layers have their new data and scale, not after each.
+
+        A hidden layer is not cut, and the viewer looks at the layers again when a layer's scale or its own dims speak:
+        so these wait, and nobody else is told that layers were hidden. Half a second becomes a fifth.
+        """
+        if self.viewer.dims.ndim < 3:  # every layer was deleted: the sliders must hear of each change
+            yield
+            return
+        seen = [layer for layer in self.viewer.layers if layer.visible]
+        for layer in seen:
+            _set_visible(layer, False)
+        dims = self.viewer.dims.events
+        with dims.blocker_all():
+            with ExitStack() as silence:
+                for layer in self.viewer.layers:
+                    silence.enter_context(layer.events.scale.blocker())
+                yield
+            self.viewer.layers[0].events.scale()
+        for changed in (dims.range, dims.point, dims.current_step):
+            changed()
+        for layer in seen:
+            _set_visible(layer, True)
 
     # -- images
 
@@ -129,7 +143,9 @@ class Display:
     def _show_image(self, key: str, role: Role, data: NDArray[np.float32]) -> None:
         assert self.case is not None
         values = self._on_grid.values(self.case, role, data, self.grid_name)
-        limits = self._limits.setdefault(role, _robust_range(values))
+        if role not in self._limits:
+            self._limits[role] = _robust_range(values)
+        limits = self._limits[role]
         layer = self._layers.get(key)
         name = "QSM (ppb)" if role == "qsm" else ROLE_NAME[role]
         if isinstance(layer, Image) and layer in self.viewer.layers:
@@ -201,127 +217,14 @@ class Display:
         if layer is not None:
             self._limits[self.fused_role] = tuple(layer.contrast_limits)
 
-    # -- annotations
-
     def update(self, edit: Edit) -> None:
         """Show what an edit changed."""
         assert self.case is not None
-        if any(layer not in self.viewer.layers for layer in self._layers.values()):
+        if not self.labels.complete or any(layer not in self.viewer.layers for layer in self._layers.values()):
             self.show(self.grid_name)  # the user deleted a layer: it comes back with the next edit
-            return
-        for change in edit.changes:
-            if isinstance(change, VoxelChange):
-                self._copy(change.name, change.slices)
-            elif change.name.startswith("key/"):
-                z = int(change.name.rsplit("/", 1)[1])
-                self._copy("thalami", (slice(z, z + 1), slice(None), slice(None)))
-        if edit.touches("csf/"):
-            self._show_labels("CSF")
-        if edit.touches("lesion/"):
-            self._show_labels("lesions")
+        self.labels.update(edit)
         if edit.touches("registration/") or edit.touches("unit"):
             self._show_images()
-        self.refresh()
-
-    def preview_slice(self, z: int, side_mask: NDArray[np.bool_], code: int) -> None:
-        """Show a thalamus on one slice as it would become, without changing the case."""
-        layer = self._labels("thalami")
-        if layer is None:
-            return
-        self._previewed = "thalami", (slice(z, z + 1), slice(None), slice(None))
-        shown = layer.data[z]
-        shown[(shown == code) | (shown == code + GENERATED)] = 0
-        shown[side_mask & (shown == 0)] = code
-        layer.refresh()
-
-    def preview_box(self, name: str, box: Box, mask: NDArray[np.bool_], code: int) -> None:
-        """Show some voxels of a label layer as they would become, without changing the case."""
-        layer = self._labels(name)
-        if layer is not None:
-            self._previewed = name, box
-            layer.data[box][mask] = code
-            layer.refresh()
-
-    def drop_preview(self) -> None:
-        """Show what was previewed as the case has it."""
-        if self._previewed is not None:
-            self._copy(*self._previewed)
-            self._previewed = None
-            self.refresh()
-
-    def select_lesion(self, number: int | None) -> None:
-        """Mark one lesion."""
-        self.selected_lesion = number
-        self._show_labels("lesions")
-        self.refresh()
-
-    def set_outlines(self, outlines: bool) -> None:
-        """Show annotations as outlines, or filled."""
-        self.outlines = outlines
-        for name in COLOURS:
-            layer = self._labels(name)
-            if layer is not None:
-                layer.contour = 1 if outlines else 0
-                layer.opacity = 1.0 if outlines else _FILLED
-
-    def recolour(self, name: str, colour: str | None = None) -> None:
-        """Show all of a label layer in one colour, or in its own again."""
-        layer = self._labels(name)
-        if layer is not None:
-            codes = {code: colour or own for code, own in COLOURS[name].items()}
-            layer.colormap = colormap(codes)
-
-    def refresh(self) -> None:
-        """Redraw the label layers."""
-        for name in COLOURS:
-            layer = self._labels(name)
-            if layer is not None:
-                layer.refresh()
-
-    def _labels(self, name: str) -> Labels | None:
-        layer = self._layers.get(name)
-        return layer if isinstance(layer, Labels) else None
-
-    def _show_labels(self, name: str) -> None:
-        """Make a label layer show the case on this grid, or take it away where it lives on the other."""
-        case = self.case
-        assert case is not None
-        if (name == "lesions") != (self.grid_name == "flair"):
-            self._drop(name)
-            return
-        layer = self._layers.get(name)
-        if not (isinstance(layer, Labels) and layer in self.viewer.layers and layer.data.shape == self.grid.shape):
-            self._drop(name)
-            layer = self.viewer.add_labels(
-                np.zeros(self.grid.shape, np.uint8),
-                name=name,
-                scale=self.grid.spacing,
-                colormap=colormap(COLOURS[name]),
-                opacity=1.0 if self.outlines else _FILLED,
-                units="mm",
-                metadata={OURS: name},
-            )
-            layer.contour = 1 if self.outlines else 0
-            layer.editable = False  # napari's brush would draw past the log of edits
-            self._layers[name] = layer
-            self.viewer.layers.selection.active = self._layers.get("QSM") or self._layers.get("fused")
-            self._order()
-        if name == "CSF":
-            layer.data[:] = csf_mask(case)
-        else:
-            self._copy(name, (slice(None), slice(None), slice(None)))
-
-    def _copy(self, name: str, box: Box) -> None:
-        """Copy labels of a box from the case into the layer, as the codes that have colours."""
-        layer, case = self._labels(name), self.case
-        if layer is None or case is None:
-            return
-        labels = case.annotations.maps[name][box]
-        if name == "lesions":
-            layer.data[box] = lesion_codes(case, self.selected_lesion)[labels]
-            return
-        shown = thalamus_codes(case, labels, box[0].start or 0)
-        layer.data[box] = shown
 
     # -- layers
 
@@ -367,8 +270,9 @@ class Display:
 
     def go_to(self, index: NDArray[np.float64] | tuple[float, ...]) -> None:
         """Show the axial slice of an index (z, y, x) of the grid on show, centred in the plane on it."""
-        for axis in range(3):
-            self.viewer.dims.set_point(axis, float(index[axis] * self.grid.spacing[axis]))
+        point = np.asarray(index, float) * self.grid.spacing
+        axes = range(self.viewer.dims.ndim - 3, self.viewer.dims.ndim)
+        self.viewer.dims.set_point(list(axes), point.tolist())
 
     def values_at(self, position: tuple[float, ...]) -> dict[str, float]:
         """Values of the images on show at a position (z, y, x) in mm of the viewer; empty outside."""
@@ -377,8 +281,12 @@ class Display:
         index = np.round(np.array(position[-3:]) / self.grid.spacing).astype(int)
         if (index < 0).any() or (index >= self.grid.shape).any():
             return {}
-        shown = {k: layer for k, layer in self._layers.items() if isinstance(layer, Image)}
-        return {layer.name: float(layer.data[tuple(index)]) for layer in shown.values()}
+        return {layer.name: float(layer.data[tuple(index)]) for layer in self._layers.values()}
+
+
+def _set_visible(layer: Layer, visible: bool) -> None:
+    with layer.events.visible.blocker():
+        layer.visible = visible
 
 
 def _robust_range(values: NDArray[np.float32]) -> tuple[float, float]:

@@ -71,7 +71,7 @@ def _handled(reading: Reading, drag: Iterator[None], event: Any) -> Iterator[Non
         yield
         if reading.stroke == "dropped":
             reading.pen.clear()
-            reading.display.drop_preview()
+            reading.display.labels.drop_preview()
             while event.type == "mouse_move":
                 event.handled = True
                 yield

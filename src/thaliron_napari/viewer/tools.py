@@ -107,7 +107,7 @@ def _nudge(reading: Reading, event: Any) -> Drag:
     push = push_direction(before, at, spacing[1:])
     mask = nudge(before, at, at, radius, spacing[1:], keep_out=others, push=push)
     while True:
-        reading.display.preview_slice(z, mask, SIDE_LABEL[side])
+        reading.display.labels.preview_slice(z, mask, SIDE_LABEL[side])
         reading.pen.circle(at, radius)
         yield
         # The release has a position of its own, which fast hands reach without a last move.
@@ -119,7 +119,7 @@ def _nudge(reading: Reading, event: Any) -> Drag:
     reading.pen.clear()
     if push == "in":
         mask = drop_crumbs(before, mask, radius, spacing[1:])
-    reading.display.drop_preview()
+    reading.display.labels.drop_preview()
     reading.make(lambda c: set_contour(c, side, z, mask, "nudge"))
 
 
@@ -162,7 +162,7 @@ def _seed(reading: Reading, event: Any) -> Drag:
         return
     labels = case.annotations.label_map("lesions")
     if labels[z, y, x]:
-        reading.display.select_lesion(int(labels[z, y, x]))
+        reading.display.labels.select_lesion(int(labels[z, y, x]))
         reading.tool_changed.emit()
         return
     reading.accept_proposed()
@@ -178,19 +178,19 @@ def _seed(reading: Reading, event: Any) -> Drag:
                 sensitivity=sensitivity,
                 within=labels == 0,
             )
-            reading.display.drop_preview()
-            reading.display.preview_box("lesions", box, mask, 2)
+            reading.display.labels.drop_preview()
+            reading.display.labels.preview_box("lesions", box, mask, 2)
             yield
             if event.type != "mouse_move":
                 break
             sensitivity = float(np.clip(0.5 + (start - event.position[-2]) / height / 2, 0, 1))
     except ThalIronError as error:
-        reading.display.drop_preview()
+        reading.display.labels.drop_preview()
         show_error(str(error))
         return
-    reading.display.drop_preview()
+    reading.display.labels.drop_preview()
     if reading.make(lambda c: lesion_edits.grow(c, (z, y, x), sensitivity=sensitivity)):
-        reading.display.select_lesion(max(lesion.number for lesion in case.annotations.lesions()))
+        reading.display.labels.select_lesion(max(lesion.number for lesion in case.annotations.lesions()))
         reading.tool_changed.emit()
 
 

@@ -108,18 +108,18 @@ class LesionStep(Step):
         return "accept (Enter) or delete the lesion just grown" if waits else "click each T2 lesion"
 
     def _set(self, state) -> None:
-        number = self.reading.display.selected_lesion
+        number = self.reading.display.labels.selected_lesion
         if number is not None:
             self.reading.make(lambda case: set_state(case, number, state))
 
     def _regrow(self) -> None:
-        number = self.reading.display.selected_lesion
+        number = self.reading.display.labels.selected_lesion
         share = self.sensitivity.value() / self.sensitivity.maximum()
         if number is not None:
             self.reading.make(lambda case: regrow(case, number, share))
 
     def _say_enhancing(self, _index: int) -> None:
-        number, value = self.reading.display.selected_lesion, self.enhancing.currentData()
+        number, value = self.reading.display.labels.selected_lesion, self.enhancing.currentData()
         if number is not None:
             self.reading.make(lambda case: set_enhancing(case, number, value))
 
@@ -129,14 +129,14 @@ class LesionStep(Step):
         if not rows or case is None:
             return
         number = int(self.list.item(rows[0].row(), 0).text())
-        if number == self.reading.display.selected_lesion:
+        if number == self.reading.display.labels.selected_lesion:
             return
-        self.reading.display.select_lesion(number)
+        self.reading.display.labels.select_lesion(number)
         self.reading.display.go_to(case.annotations.lesion(number).seed)
         self._show_selection()
 
     def _show_selection(self) -> None:
-        number, case = self.reading.display.selected_lesion, self.reading.case
+        number, case = self.reading.display.labels.selected_lesion, self.reading.case
         self.list.blockSignals(True)
         self.list.clearSelection()
         for row in range(self.list.rowCount()):

@@ -1,0 +1,183 @@
+"""The layers that show what was drawn: thalami, CSF circles and lesions, each on the grid of its own image.
+
+They show copies of the annotations. What a tool previews is written into the copy only, and comes into the Case when
+the stroke is finished, as an edit; so nothing but edits ever changes a Case.
+"""
+
+from typing import Any
+
+import numpy as np
+from napari.layers import Labels
+from numpy.typing import NDArray
+
+from thaliron_napari.case import Case, Edit
+from thaliron_napari.case.csf import csf_mask
+from thaliron_napari.case.edits import VoxelChange
+from thaliron_napari.imaging import Grid
+from thaliron_napari.viewer.codes import COLOURS, GENERATED, colormap, lesion_codes, thalamus_codes
+from thaliron_napari.viewer.on_grid import GridName
+
+Box = tuple[slice, slice, slice]
+OURS = "thaliron"
+"""Key in the metadata of our layers."""
+
+_LIVES_ON: dict[str, GridName] = {"thalami": "qsm", "CSF": "qsm", "lesions": "flair"}
+_EVERYWHERE: Box = (slice(None), slice(None), slice(None))
+_FILLED = 0.7
+
+
+class LabelLayers:
+    """Label layers of one case in one viewer.
+
+    A layer stays in the viewer when another grid is shown, blank where it does not live there: to make a layer takes
+    napari half a second, to give it other data a few milliseconds.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+    """
+
+    def __init__(self, viewer: Any) -> None:
+        self.viewer = viewer
+        self.case: Case | None = None
+        self.outlines = True
+        self.selected_lesion: int | None = None
+        self._layers: dict[str, Labels] = {}
+        self._codes: dict[str, NDArray[np.uint8]] = {}
+        self._blank: dict[tuple[int, ...], NDArray[np.uint8]] = {}
+        self._previewed: tuple[str, Box] | None = None
+
+    def open(self, case: Case) -> None:
+        """Forget the layers of the case before."""
+        self.case = case
+        self.selected_lesion = None
+        self._previewed = None
+        for name in list(self._layers):
+            layer = self._layers.pop(name)
+            if layer in self.viewer.layers:
+                self.viewer.layers.remove(layer)
+        self._codes.clear()
+        self._blank.clear()
+
+    @property
+    def complete(self) -> bool:
+        """Whether the user has deleted none of the layers."""
+        return all(layer in self.viewer.layers for layer in self._layers.values())
+
+    def show(self, grid_name: GridName, grid: Grid) -> None:
+        """Show all that lives on a grid."""
+        case = self.case
+        assert case is not None
+        for name, home in _LIVES_ON.items():
+            here = home == grid_name
+            if here and name not in self._codes:
+                self._codes[name] = np.zeros(grid.shape, np.uint8)
+                self._copy(name)
+            if here or name in self._layers:
+                codes = (
+                    self._codes[name] if here else self._blank.setdefault(grid.shape, np.zeros(grid.shape, np.uint8))
+                )
+                self._show(name, codes, grid)
+
+    def _show(self, name: str, codes: NDArray[np.uint8], grid: Grid) -> None:
+        layer = self._layers.get(name)
+        if layer is not None and layer in self.viewer.layers:
+            if layer.data is not codes:
+                layer.data = codes
+                layer.scale = grid.spacing
+            return
+        active = self.viewer.layers.selection.active
+        layer = self.viewer.add_labels(
+            codes,
+            name=name,
+            scale=grid.spacing,
+            colormap=colormap(COLOURS[name]),
+            opacity=1.0 if self.outlines else _FILLED,
+            units="mm",
+            metadata={OURS: name},
+        )
+        layer.contour = 1 if self.outlines else 0
+        layer.editable = False  # napari's brush would draw past the log of edits
+        self._layers[name] = layer
+        if active is not None:
+            self.viewer.layers.selection.active = active
+
+    def update(self, edit: Edit) -> None:
+        """Show what an edit changed."""
+        for change in edit.changes:
+            if isinstance(change, VoxelChange):
+                self._copy(change.name, change.slices)
+            elif change.name.startswith("key/"):
+                z = int(change.name.rsplit("/", 1)[1])
+                self._copy("thalami", (slice(z, z + 1), slice(None), slice(None)))
+        if edit.touches("csf/"):
+            self._copy("CSF")
+        if edit.touches("lesion/"):
+            self._copy("lesions")
+        self.refresh()
+
+    def preview_slice(self, z: int, side_mask: NDArray[np.bool_], code: int) -> None:
+        """Show a thalamus on one slice as it would become, without changing the case."""
+        if "thalami" not in self._codes:
+            return
+        self._previewed = "thalami", (slice(z, z + 1), slice(None), slice(None))
+        shown = self._codes["thalami"][z]
+        shown[(shown == code) | (shown == code + GENERATED)] = 0
+        shown[side_mask & (shown == 0)] = code
+        self._refresh("thalami")
+
+    def preview_box(self, name: str, box: Box, mask: NDArray[np.bool_], code: int) -> None:
+        """Show some voxels of a label layer as they would become, without changing the case."""
+        if name in self._codes:
+            self._previewed = name, box
+            self._codes[name][box][mask] = code
+            self._refresh(name)
+
+    def drop_preview(self) -> None:
+        """Show what was previewed as the case has it."""
+        if self._previewed is not None:
+            self._copy(*self._previewed)
+            self._refresh(self._previewed[0])
+            self._previewed = None
+
+    def select_lesion(self, number: int | None) -> None:
+        """Mark one lesion."""
+        self.selected_lesion = number
+        self._copy("lesions")
+        self._refresh("lesions")
+
+    def set_outlines(self, outlines: bool) -> None:
+        """Show annotations as outlines, or filled."""
+        self.outlines = outlines
+        for layer in self._layers.values():
+            layer.contour = 1 if outlines else 0
+            layer.opacity = 1.0 if outlines else _FILLED
+
+    def recolour(self, name: str, colour: str | None = None) -> None:
+        """Show all of a label layer in one colour, or in its own again."""
+        if name in self._layers:
+            codes = {code: colour or own for code, own in COLOURS[name].items()}
+            self._layers[name].colormap = colormap(codes)
+
+    def refresh(self) -> None:
+        """Redraw the layers."""
+        for name in self._layers:
+            self._refresh(name)
+
+    def _refresh(self, name: str) -> None:
+        if name in self._layers:
+            self._layers[name].refresh()
+
+    def _copy(self, name: str, box: Box = _EVERYWHERE) -> None:
+        """Copy labels of a box from the case, as the codes that have colours."""
+        case = self.case
+        if name not in self._codes or case is None:
+            return  # never shown so far: copied whole when it is
+        if name == "CSF":
+            self._codes[name][:] = csf_mask(case)
+            return
+        labels = case.annotations.maps[name][box]
+        if name == "lesions":
+            self._codes[name][box] = lesion_codes(case, self.selected_lesion)[labels]
+        else:
+            self._codes[name][box] = thalamus_codes(case, labels, box[0].start or 0)
