@@ -1,5 +1,6 @@
 """The program: a napari window with the dock in place."""
 
+import gc
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,9 @@ def open_window(paths: list[Path], images: dict[Role, Path], derivatives: Path |
         import napari
 
         viewer = napari.Viewer(title="ThalIron", show=False)
+        # napari collects garbage each time a layer goes, at every change of case: a quarter of a second over all that
+        # the imports made. What is there now stays for good and needs no looking at.
+        gc.freeze()
         try:
             case = opening.result()
         except ThalIronError:

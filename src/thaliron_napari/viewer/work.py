@@ -38,10 +38,12 @@ def run_in_background(
     relay = _Progress()
     relay.share.connect(progress)
 
+    waiting = [work]  # napari keeps its workers; so that none keeps a case and its images, the work is let go
+
     def guarded() -> tuple[Any, Exception | None]:
         # Beside the result: the worker raises an exception that is returned bare, past the reader.
         try:
-            return work(relay.share.emit), None
+            return waiting.pop()(relay.share.emit), None
         except (ThalIronError, CancelledError) as error:
             return None, error
 
