@@ -148,10 +148,10 @@ def test_shift_wheel_changes_the_radius(panel: Panel, hand: Hand) -> None:
 
 
 def test_right_drag_sets_the_window(panel: Panel, hand: Hand) -> None:
-    panel.reading.display.set_blend(0.0)
-    low, high = panel.reading.display.limits("qsm")
+    panel.reading.display.images.set_share(0.0)
+    low, high = panel.reading.display.images.limits("qsm")
     hand.drag([(100, 60), (100, 90), (100, 100)], button=Qt.MouseButton.RightButton)
-    wider = panel.reading.display.limits("qsm")
+    wider = panel.reading.display.images.limits("qsm")
     assert wider[1] - wider[0] > (high - low) * 1.05
 
 

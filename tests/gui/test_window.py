@@ -97,8 +97,9 @@ def test_an_ambiguous_unit_is_asked_for_before_anything_is_measured(panel: Panel
     assert case.unit is None
     assert "unit" in study.next()
     panel.open_step(0)
-    study.unit.setCurrentIndex(study.unit.findData("ppb"))
-    study.unit.activated.emit(study.unit.currentIndex())
+    choice = study.unit.choice
+    choice.setCurrentIndex(choice.findData("ppb"))
+    choice.activated.emit(choice.currentIndex())
     assert case.unit == "ppb"
     np.testing.assert_allclose(case.qsm_ppb.max(), values.max(), rtol=1e-6)
     panel.reading.undo()

@@ -131,7 +131,7 @@ class Case:
             raise CaseError("There is no QSM in this case; choose one in the step Study.")
         if self.unit is None:
             raise CaseError(
-                "The unit of the QSM is ambiguous; say whether it is ppm or ppb, or scaled otherwise, in the step Study."
+                "The unit of the QSM is ambiguous; say in the step Study whether it is ppm or ppb, or its scaling."
             )
         if self._ppb is None or self._ppb[0] != self.unit:
             self._ppb = (self.unit, to_ppb(self.images["qsm"].data, self.unit))

@@ -10,11 +10,16 @@ import numpy as np
 
 from thaliron_napari import __version__
 from thaliron_napari.case.annotations import SIDES
-from thaliron_napari.case.case import Case
+from thaliron_napari.case.case import Case, Role
 from thaliron_napari.case.csf import csf_mask
+from thaliron_napari.case.fusion import fixed_image, movable
 from thaliron_napari.errors import CaseError
 from thaliron_napari.imaging import Source
 from thaliron_napari.imaging.files import replace_file, write_label_map
+from thaliron_napari.imaging.transforms import write_itk_transform, write_matrix
+
+# What the images are called in names of files.
+_SPACE: dict[Role, str] = {"qsm": "QSM", "flair": "FLAIR", "t1": "T1w", "t1ce": "T1CE", "magnitude": "GRE"}
 
 
 def save(case: Case) -> list[Path]:
@@ -33,7 +38,8 @@ def save(case: Case) -> list[Path]:
     if case.folder is None:
         raise CaseError("This case was opened without a folder for its files; open it from files on disk.")
     try:
-        return [*_write_maps(case, case.folder), _write_description(case.folder)]
+        written = [*_write_maps(case, case.folder), *_write_transforms(case, case.folder)]
+        return [*written, _write_description(case.folder)]
     except OSError as error:
         raise CaseError(
             f"{case.folder} cannot be written to ({error.strerror}); free space or choose another."
@@ -97,6 +103,33 @@ def _write_maps(case: Case, folder: Path) -> list[Path]:
         states = {str(lesion.number): lesion.to_fact() for lesion in notes.lesions()}
         written += [Path(f"{stem}.nii.gz")]
         written += [write_json(Path(f"{stem}.json"), {"Lesions": states, **provenance(case, ["flair"])})]
+    return written
+
+
+def _write_transforms(case: Case, folder: Path) -> list[Path]:
+    """Each registration as ITK's transform and as a matrix, both from the fixed image's world to the moving one's."""
+    written = []
+    to = fixed_image(case)
+    for role in movable(case):
+        stem = folder / f"{case.stem}_from-{_SPACE[role]}_to-{_SPACE[to]}_mode-image_xfm"
+        files = [Path(f"{stem}{suffix}") for suffix in (".tfm", ".mat", ".json")]
+        fact = case.annotations.facts.get(f"registration/{role}")
+        if fact is None:
+            for file in files:
+                file.unlink(missing_ok=True)  # of a registration that the reader took back
+            continue
+        write_itk_transform(files[0], fact["matrix"])
+        write_matrix(files[1], fact["matrix"])
+        about = {
+            "MatrixRasMm": fact["matrix"],
+            "Direction": "a point of the fixed image to a point of the moving one, in RAS mm (the .tfm in ITK's LPS)",
+            "ShiftMm": round(fact["shift_mm"], 4),
+            "AngleDeg": round(fact["angle_deg"], 4),
+            "FoundBy": fact.get("by"),
+            "Warnings": fact.get("warnings", []),
+        }
+        write_json(files[2], about | provenance(case, [role, to]))
+        written += files
     return written
 
 

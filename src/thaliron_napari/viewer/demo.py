@@ -184,7 +184,7 @@ def _fuse(panel: Panel, hand: Hand) -> None:
 def _contour(panel: Panel, hand: Hand, knowledge: Knowledge, picture: Picture) -> None:
     _open(panel, hand, ThalamusStep)
     reading = panel.reading
-    reading.display.set_blend(0.0)
+    reading.display.images.set_share(0.0)
     reading.viewer.scene.camera.zoom *= 1.8
     spacing = reading.display.grid.spacing
     for side in SIDES:

@@ -5,17 +5,15 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import numpy as np
-from napari.layers import Image, Layer
+from napari.layers import Layer
 from numpy.typing import NDArray
 from qtpy.QtCore import QTimer
 
-from thaliron_napari.case import Case, Edit, Role
-from thaliron_napari.case.case import ROLE_NAME
+from thaliron_napari.case import Case, Edit
 from thaliron_napari.imaging import Grid
+from thaliron_napari.viewer.image_layers import ImageLayers
 from thaliron_napari.viewer.label_layers import OURS, LabelLayers
-from thaliron_napari.viewer.on_grid import GridName, OnGrid, carry
-
-QSM_RANGE_PPB = (-100.0, 200.0)
+from thaliron_napari.viewer.on_grid import GridName, carry
 
 _AFTER_PICTURE_MS = 150
 
@@ -32,14 +30,9 @@ class Display:
         self.viewer = viewer
         self.case: Case | None = None
         self.grid_name: GridName = "qsm"
-        self.fused_role: Role = "flair"
+        self.images = ImageLayers(viewer)
         self.labels = LabelLayers(viewer)
-        self._layers: dict[str, Image] = {}
         self._later: QTimer | None = None
-        self._on_grid = OnGrid()
-        self._blend = {"qsm": 0.3, "flair": 1.0}
-        self._limits: dict[Role, tuple[float, float]] = {"qsm": QSM_RANGE_PPB}
-        self._qsm_colours = "gray"
 
     # -- which case, on which grid
 
@@ -52,15 +45,9 @@ class Display:
     def open(self, case: Case) -> None:
         """Show another case."""
         self.case = case
-        self._on_grid.clear()
-        self._limits = {"qsm": self._limits["qsm"]}
-        choices: list[Role] = [role for role in ("flair", "t1", "t1ce", "magnitude") if role in case.images]
-        self.fused_role = choices[0] if choices else "flair"
         self.grid_name = "qsm" if "qsm" in case.images else "flair"
-        for key in list(self._layers):
-            self._drop(key)
+        self.images.open(case, self.grid_name)
         self.labels.open(case)
-        self._show_base()
         self.viewer.dims.axis_labels = ("slice", "row", "column")
         self._go_to_middle()
         # The picture first: the other layers take napari seconds to make and can come once it is on screen.
@@ -73,7 +60,7 @@ class Display:
         assert self._later is not None
         if self._later.interval() == 0:  # the event loop runs now: leave it the time to paint
             self._later.start(_AFTER_PICTURE_MS)
-        elif all(layer in self.viewer.layers for layer in self._layers.values()):  # not closed meanwhile
+        elif self.images.complete:  # not closed meanwhile
             self.show(self.grid_name)
 
     def show(self, name: GridName) -> None:
@@ -86,7 +73,7 @@ class Display:
         place = carry(case, self.grid.world(self._index_shown()), self.grid_name, name)
         self.grid_name = name
         with self._sliced_once():
-            self._show_images()
+            self.images.show(name, self.grid)
             self.labels.show(name, self.grid)
         index = np.clip(np.round(self.grid.index(place)), 0, np.array(self.grid.shape) - 1)
         self.go_to(tuple(index))
@@ -116,133 +103,18 @@ class Display:
         for layer in seen:
             _set_visible(layer, True)
 
-    # -- images
-
-    def _show_images(self) -> None:
-        case = self.case
-        assert case is not None
-        self._show_base()
-        if self.fused_role in case.images:
-            self._show_image("fused", self.fused_role, case.images[self.fused_role].data)
-        else:
-            self._drop("fused")
-        self.set_blend(self.blend)
-        base = self._layers.get("QSM") or self._layers.get("fused")
-        self.viewer.layers.selection.active = base
-
-    def _show_base(self) -> None:
-        """Show the QSM, in ppb where its unit is known; the anatomical image where there is none."""
-        case = self.case
-        assert case is not None
-        if "qsm" in case.images:
-            self._show_image("QSM", "qsm", case.qsm_ppb if case.unit else case.images["qsm"].data)
-        else:
-            self._drop("QSM")
-            self._show_image("fused", self.fused_role, case.images[self.fused_role].data)
-
-    def _show_image(self, key: str, role: Role, data: NDArray[np.float32]) -> None:
-        assert self.case is not None
-        values = self._on_grid.values(self.case, role, data, self.grid_name)
-        if role not in self._limits:
-            self._limits[role] = _robust_range(values)
-        limits = self._limits[role]
-        layer = self._layers.get(key)
-        name = "QSM (ppb)" if role == "qsm" else ROLE_NAME[role]
-        if isinstance(layer, Image) and layer in self.viewer.layers:
-            layer.data, layer.scale, layer.name = values, self.grid.spacing, name
-        else:
-            layer = self.viewer.add_image(
-                values,
-                name=name,
-                scale=self.grid.spacing,
-                colormap=self._qsm_colours if role == "qsm" else "gray",
-                blending="translucent",
-                units="mm",
-                metadata={OURS: key},
-            )
-            self._layers[key] = layer
-        layer.contrast_limits_range = (min(limits[0], -1000.0) if role == "qsm" else 0, max(limits[1] * 4, 1.0))
-        layer.contrast_limits = limits
-        self._order()
-
-    @property
-    def blend(self) -> float:
-        """Share of the anatomical image over the QSM, 0 to 1."""
-        return self._blend[self.grid_name]
-
-    def set_blend(self, share: float) -> None:
-        """Fade between QSM (0) and the anatomical image (1)."""
-        self._blend[self.grid_name] = share
-        fused = self._layers.get("fused")
-        if fused is not None:
-            fused.opacity = share if "QSM" in self._layers else 1.0
-
-    def set_fused(self, role: Role) -> None:
-        """Choose the image that is fused with the QSM."""
-        self._remember_limits()
-        self.fused_role = role
-        self._show_images()
-
-    def set_qsm_colours(self, colormap: str) -> None:
-        """Show the QSM in one of napari's colour maps: ``gray``, or one with two signs for an overlay."""
-        self._qsm_colours = colormap
-        layer = self.image_layer("qsm")
-        if layer is not None:
-            layer.colormap = colormap
-
-    def limits(self, role: Role) -> tuple[float, float]:
-        """Window of an image, in its own values."""
-        layer = self.image_layer(role)
-        return tuple(layer.contrast_limits) if layer is not None else self._limits.get(role, (0.0, 1.0))
-
-    def set_limits(self, role: Role, low: float, high: float) -> None:
-        """Set the window of an image."""
-        if not low < high:
-            return
-        self._limits[role] = (low, high)
-        layer = self.image_layer(role)
-        if layer is not None:
-            old = layer.contrast_limits_range
-            layer.contrast_limits_range = (min(low, old[0]), max(high, old[1]))
-            layer.contrast_limits = (low, high)
-
-    def image_layer(self, role: Role) -> Image | None:
-        """Layer of an image, where it is on show."""
-        if role == "qsm":
-            return self._layers.get("QSM")
-        return self._layers.get("fused") if role == self.fused_role else None
-
-    def _remember_limits(self) -> None:
-        layer = self._layers.get("fused")
-        if layer is not None:
-            self._limits[self.fused_role] = tuple(layer.contrast_limits)
-
     def update(self, edit: Edit) -> None:
         """Show what an edit changed."""
         assert self.case is not None
-        if not self.labels.complete or any(layer not in self.viewer.layers for layer in self._layers.values()):
+        if not (self.images.complete and self.labels.complete):
             self.show(self.grid_name)  # the user deleted a layer: it comes back with the next edit
         self.labels.update(edit)
         if edit.touches("registration/") or edit.touches("unit"):
-            self._show_images()
-
-    # -- layers
+            self.images.refresh()
 
     def owns(self, layer: Layer) -> bool:
         """Whether a layer shows the case, rather than being the user's or another plugin's."""
         return OURS in layer.metadata
-
-    def _drop(self, key: str) -> None:
-        layer = self._layers.pop(key, None)
-        if layer is not None and layer in self.viewer.layers:
-            self.viewer.layers.remove(layer)
-
-    def _order(self) -> None:
-        """QSM lowest, the fused image over it, annotations above, other plugins' layers where they are."""
-        wanted = [self._layers[k] for k in ("QSM", "fused") if k in self._layers]
-        for place, layer in enumerate(wanted):
-            if layer in self.viewer.layers and self.viewer.layers.index(layer) != place:
-                self.viewer.layers.move(self.viewer.layers.index(layer), place)
 
     # -- places
 
@@ -281,18 +153,9 @@ class Display:
         index = np.round(np.array(position[-3:]) / self.grid.spacing).astype(int)
         if (index < 0).any() or (index >= self.grid.shape).any():
             return {}
-        return {layer.name: float(layer.data[tuple(index)]) for layer in self._layers.values()}
+        return self.images.values_at(tuple(index))
 
 
 def _set_visible(layer: Layer, visible: bool) -> None:
     with layer.events.visible.blocker():
         layer.visible = visible
-
-
-def _robust_range(values: NDArray[np.float32]) -> tuple[float, float]:
-    """Window from nothing to the 99.5th percentile of what is not background."""
-    inside = values[values > 0]
-    if inside.size == 0:
-        return 0.0, 1.0
-    inside = inside[:: max(1, inside.size // 200_000)]
-    return 0.0, float(np.percentile(inside, 99.5)) * 1.1

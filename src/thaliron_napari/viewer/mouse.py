@@ -82,18 +82,18 @@ def _handled(reading: Reading, drag: Iterator[None], event: Any) -> Iterator[Non
 
 def _window_level(reading: Reading, event: Any) -> Iterator[None]:
     """Right drag: sideways the width of the window, up and down its level, of the image that shows most."""
-    display = reading.display
-    role = display.fused_role if display.blend > 0.5 and display.image_layer(display.fused_role) else "qsm"
-    if display.image_layer(role) is None:
+    images = reading.display.images
+    role = images.front
+    if images.layer(role) is None:
         return
-    low, high = display.limits(role)
+    low, high = images.limits(role)
     start = np.array(event.pos, float)
     yield
     while event.type == "mouse_move":
         dx, dy = (np.array(event.pos, float) - start) / 300 * (high - low)
         width = max(high - low + dx, (high - low) / 100)
         level = (high + low) / 2 + dy
-        display.set_limits(role, level - width / 2, level + width / 2)
+        images.set_limits(role, level - width / 2, level + width / 2)
         yield
     reading.window_changed.emit()
 

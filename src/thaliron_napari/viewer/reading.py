@@ -139,8 +139,9 @@ class Reading:
             self.set_radius(self.radius_mm[self.tool] + by_mm)
 
     def flip_blend(self) -> None:
-        """Show the QSM alone, or the anatomy alone when that is what is shown."""
-        self.display.set_blend(0.0 if self.display.blend > 0.5 else 1.0)
+        """Show the lower image alone, or the upper alone when that is what is shown."""
+        images = self.display.images
+        images.set_share(0.0 if images.share > 0.5 else 1.0)
         self.blend_changed.emit()
 
     def fill_between(self) -> None:

@@ -1,50 +1,90 @@
-"""Step 2: bring QSM and FLAIR together, and choose how they are shown."""
+"""Step 2: bring the images together, look whether they are, and choose how they are shown."""
+
+from threading import Event
 
 from napari.utils.notifications import show_info
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QHBoxLayout, QProgressBar, QSlider
+from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QHBoxLayout, QProgressBar, QSizePolicy, QSlider
 
 from thaliron_napari.case import ROLE_NAME, Role
-from thaliron_napari.case.fusion import correct_registration, forget_registration, register
+from thaliron_napari.case.fusion import (
+    correct_registration,
+    fixed_image,
+    forget_registration,
+    movable,
+    move_by_hand,
+    position,
+    register,
+)
+from thaliron_napari.viewer.comparison import COMPARISONS
 from thaliron_napari.viewer.reading import Reading
+from thaliron_napari.viewer.steps.by_hand import ByHand
 from thaliron_napari.viewer.steps.step import Step, button, text
 from thaliron_napari.viewer.work import run_in_background
 
 _PRESETS = {"−100 … 200": (-100.0, 200.0), "−50 … 100": (-50.0, 100.0), "−150 … 150": (-150.0, 150.0)}
+_ALL = "all images"
 
 
 class FusionStep(Step):
-    """Registration, blend and windows."""
+    """Registration, comparison and windows."""
 
     title = "Fusion"
 
     def __init__(self, reading: Reading) -> None:
         super().__init__(reading)
+        self._stop = Event()
+        self.which = _choice()
+        self.which.setToolTip("Which image is brought to the FLAIR; the GRE magnitude moves with the QSM.")
+        self.which.activated.connect(lambda _i: self._choose())
         self.start = button(
-            "Register QSM to FLAIR",
-            "Find the small motion between the two scans (rigid, mutual information).",
-            self.run,
+            "Register", "Find the small motion between the scans (rigid, mutual information).", self.run
         )
-        self.forget = button("Undo registration", "Use the scanner's geometry as it is.", self.reset)
-        self.add_row(self.start, self.forget)
+        self.cancel = button("Cancel", "Stop the registration; nothing is changed.", self._stop.set)
+        self.cancel.setVisible(False)
+        self.forget = button("Forget", "Use the scanner's geometry as it is.", self.reset)
+        self.by_hand = button("By hand", "Shift and turn the image by hand.", self._toggle_hand)
+        self.by_hand.setCheckable(True)
+        self.add_row(self.which, self.start, self.cancel, self.forget, self.by_hand)
         self.progress = QProgressBar()
         self.progress.setVisible(False)
         self.column.addWidget(self.progress)
-        self.result = text("Not registered: the scanner's geometry is used.")
+        self.hand = ByHand()
+        self.hand.setVisible(False)
+        self.hand.moved.connect(self._move)
+        self.column.addWidget(self.hand)
+        self.result = text()
         self.column.addWidget(self.result)
 
         row = QHBoxLayout()
-        row.addWidget(text("QSM", wraps=False))
+        self.below = _choice()
+        self.below.setToolTip("The image below.")
         self.blend = QSlider(Qt.Orientation.Horizontal)
         self.blend.setRange(0, 100)
-        self.blend.setToolTip("Fade between the QSM and the anatomy; X flips between the two.")
-        self.blend.valueChanged.connect(lambda v: reading.display.set_blend(v / 100))
-        row.addWidget(self.blend, 1)
-        self.fused = QComboBox()
-        self.fused.setToolTip("The image that is fused with the QSM.")
-        self.fused.activated.connect(lambda _i: reading.display.set_fused(self.fused.currentData()))
-        row.addWidget(self.fused)
+        self.blend.setToolTip("How much of the upper image is seen; X flips between the two.")
+        self.blend.valueChanged.connect(lambda v: reading.display.images.set_share(v / 100))
+        self.over = _choice()
+        self.over.setToolTip("The image over it.")
+        for choice in (self.below, self.over):
+            choice.activated.connect(lambda _i: self._show_pair())
+        row.addWidget(self.below, 2)
+        row.addWidget(self.blend, 3)
+        row.addWidget(self.over, 2)
         self.column.addLayout(row)
+        self.comparison = _choice()
+        self.comparison.setToolTip(
+            "Blend: opacity. Checkerboard: both in squares. Swipe: one left, one right of a line. Edges: the margins "
+            "of the upper image over the lower one. The slider sets opacity, size or place."
+        )
+        for name, words in COMPARISONS.items():
+            self.comparison.addItem(words, name)
+        self.comparison.activated.connect(
+            lambda _i: reading.display.images.set_comparison(self.comparison.currentData())
+        )
+        self.grid = _choice()
+        self.grid.setToolTip("On which image's voxels all is shown: measured is always on the image's own.")
+        self.grid.activated.connect(lambda _i: reading.display.show(self.grid.currentData()))
+        self.add_row(text("compare by", wraps=False), self.comparison, text("on the grid of", wraps=False), self.grid)
 
         row = QHBoxLayout()
         row.addWidget(text("QSM window, ppb", wraps=False))
@@ -60,13 +100,14 @@ class FusionStep(Step):
         self.colours.setToolTip("Grey for reading; two colours that part at the middle of the window for an overlay.")
         for words, name in (("grey", "gray"), ("blue to red", "RdBu_r"), ("pink to green", "PiYG")):
             self.colours.addItem(words, name)
-        self.colours.activated.connect(lambda _i: reading.display.set_qsm_colours(self.colours.currentData()))
+        self.colours.activated.connect(lambda _i: reading.display.images.set_qsm_colours(self.colours.currentData()))
         self.add_row(text("QSM colours", wraps=False), self.colours)
         self.column.addWidget(
             text("On the picture: wheel scrolls, Ctrl+wheel zooms, middle drag pans, right drag sets the window.")
         )
         reading.window_changed.connect(self.refresh)
         reading.blend_changed.connect(self.refresh)
+        reading.case_opened.connect(self._stop.set)
 
     def enter(self) -> None:
         """Show the QSM's grid."""
@@ -74,51 +115,60 @@ class FusionStep(Step):
         self.reading.choose_tool("look")
 
     def run(self) -> None:
-        """Register in the background."""
+        """Register in the background: the chosen image, or all."""
         case = self.reading.case
-        if case is None or not {"qsm", "flair"} <= set(case.images):
-            show_info("Registration needs a QSM and a FLAIR; choose them in the step Study.")
+        if case is None or not movable(case):
+            show_info("Registration needs two images, such as a QSM and a FLAIR; choose them in the step Study.")
             return
-        self.start.setEnabled(False)
-        self.progress.setVisible(True)
+        chosen: Role | None = self.which.currentData()
+        roles = (chosen,) if chosen is not None else movable(case)
+        self._stop.clear()
+        self._show_running(True)
 
         def finished(found) -> None:
             if self.reading.case is case:
-                self.reading.make(lambda c: correct_registration(c, found))
+                for role, registration in found.items():
+                    self.reading.make(lambda c, role=role, r=registration: correct_registration(c, r, role))
 
         run_in_background(
-            lambda progress: register(case, progress),
+            lambda progress: {
+                role: register(case, role, lambda share, i=i: progress((i + share) / len(roles)), self._stop.is_set)
+                for i, role in enumerate(roles)
+            },
             progress=lambda share: self.progress.setValue(round(share * 100)),
             finished=finished,
-            ended=self._ended,
+            ended=lambda: self._show_running(False),
         )
 
     def reset(self) -> None:
         """Use the scanner's geometry."""
-        self.reading.make(forget_registration)
+        case = self.reading.case
+        for role in self._chosen() if case is not None else ():
+            if f"registration/{role}" in case.annotations.facts:
+                self.reading.make(lambda c, role=role: forget_registration(c, role))
 
     def refresh(self) -> None:
-        """Show the registration, blend and windows as they are."""
-        case, display = self.reading.case, self.reading.display
+        """Show the registrations, the comparison and the windows as they are."""
+        case, images = self.reading.case, self.reading.display.images
         if case is None:
             return
-        fact = case.annotations.facts.get("registration/qsm")
-        self.forget.setEnabled(fact is not None)
-        if fact is None:
-            self.result.setText("Not registered: the scanner's geometry is used.")
-        else:
-            warnings = "".join(f"\n⚠ {w}" for w in fact.get("warnings", ()))
-            self.result.setText(f"Moved by {fact['shift_mm']:.1f} mm and {fact['angle_deg']:.1f}°.{warnings}")
+        _fill(self.which, [None, *movable(case)] if len(movable(case)) > 1 else list(movable(case)))
+        self.forget.setEnabled(any(f"registration/{role}" in case.annotations.facts for role in self._chosen()))
+        self.result.setText("\n".join(_words(case, role) for role in movable(case)))
+        self.start.setEnabled(not self.cancel.isVisibleTo(self) and bool(movable(case)))
+        self.by_hand.setEnabled(bool(movable(case)))
+        if movable(case) and not self.hand.is_moving:
+            self.hand.show_values(*position(case, self._in_hand()))
         self.blend.blockSignals(True)
-        self.blend.setValue(round(display.blend * 100))
+        self.blend.setValue(round(images.share * 100))
         self.blend.blockSignals(False)
-        roles: list[Role] = [r for r in ("flair", "t1", "t1ce", "magnitude") if r in case.images]
-        if [self.fused.itemData(i) for i in range(self.fused.count())] != roles:
-            self.fused.clear()
-            for role in roles:
-                self.fused.addItem(ROLE_NAME[role], role)
-        self.fused.setCurrentIndex(self.fused.findData(display.fused_role))
-        low, high = display.limits("qsm")
+        for choice, role in ((self.below, images.below), (self.over, images.over)):
+            _fill(choice, images.roles())
+            choice.setCurrentIndex(choice.findData(role))
+        _fill(self.grid, [role for role in ("qsm", "flair") if role in case.images])
+        self.grid.setCurrentIndex(self.grid.findData(self.reading.display.grid_name))
+        self.comparison.setCurrentIndex(self.comparison.findData(images.comparison))
+        low, high = images.limits("qsm")
         self.low.setValue(low)
         self.high.setValue(high)
 
@@ -134,17 +184,82 @@ class FusionStep(Step):
             return ""
         return "register the QSM to the FLAIR and check the fusion"
 
-    def _ended(self) -> None:
-        self.start.setEnabled(True)
-        self.progress.setVisible(False)
-
-    def _set_window(self) -> None:
-        self.reading.display.set_limits("qsm", self.low.value(), self.high.value())
-
     def use_preset(self, name: str) -> None:
         """Set one of the usual windows."""
-        self.reading.display.set_limits("qsm", *_PRESETS[name])
+        self.reading.display.images.set_limits("qsm", *_PRESETS[name])
         self.refresh()
+
+    def _chosen(self) -> tuple[Role, ...]:
+        """The images that the choice means."""
+        case, role = self.reading.case, self.which.currentData()
+        assert case is not None
+        return (role,) if role in movable(case) else movable(case)
+
+    def _in_hand(self) -> Role:
+        """The image that the hand moves."""
+        return self._chosen()[0]
+
+    def _choose(self) -> None:
+        self.hand.stop()
+        self.refresh()
+
+    def _toggle_hand(self) -> None:
+        """Show or hide the boxes; what they move is then compared with the image that stays."""
+        self.hand.setVisible(self.by_hand.isChecked())
+        case = self.reading.case
+        if case is not None and self.by_hand.isChecked() and "flair" in case.images:
+            self.which.setCurrentIndex(self.which.findData(self._in_hand()))
+            self.reading.display.images.set_roles(self._in_hand(), "flair")
+            self.reading.display.show("flair")
+        self.refresh()
+
+    def _move(self) -> None:
+        case = self.reading.case
+        if case is not None:
+            self.reading.make(lambda c: move_by_hand(c, self._in_hand(), *self.hand.values()))
+
+    def _show_pair(self) -> None:
+        self.reading.display.images.set_roles(self.below.currentData(), self.over.currentData())
+        self.refresh()
+
+    def _show_running(self, running: bool) -> None:
+        self.start.setVisible(not running)
+        self.cancel.setVisible(running)
+        self.progress.setVisible(running)
+        self.progress.setValue(0)
+        self.refresh()
+
+    def _set_window(self) -> None:
+        self.reading.display.images.set_limits("qsm", self.low.value(), self.high.value())
+
+
+def _words(case, role: Role) -> str:
+    """What is known of an image's place."""
+    fact = case.annotations.facts.get(f"registration/{role}")
+    name = f"{ROLE_NAME[role]} to {ROLE_NAME[fixed_image(case)]}"
+    if fact is None:
+        return f"{name}: not registered, the scanner's geometry is used."
+    by = ", by hand" if fact.get("by") == "hand" else ""
+    warnings = "".join(f"\n⚠ {w}" for w in fact.get("warnings", ()))
+    return f"{name}: moved by {fact['shift_mm']:.1f} mm and {fact['angle_deg']:.1f}°{by}.{warnings}"
+
+
+def _fill(choice: QComboBox, roles: list[Role | None]) -> None:
+    """Offer these images, where others were offered."""
+    if [choice.itemData(i) for i in range(choice.count())] != roles:
+        kept = choice.currentData()
+        choice.clear()
+        for role in roles:
+            choice.addItem(_ALL if role is None else ROLE_NAME[role], role)
+        choice.setCurrentIndex(max(0, choice.findData(kept)))
+
+
+def _choice() -> QComboBox:
+    """A box of choices that shrinks with the dock, so that a long name makes no row wider than it."""
+    made = QComboBox()
+    made.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+    made.setMinimumWidth(84)
+    return made
 
 
 def _ppb_box(which: str) -> QDoubleSpinBox:
