@@ -289,6 +289,17 @@ def test_whose_a_file_is(tmp_path: Path) -> None:
     assert identify(root / "derivatives/pipe/sub-01/ses-2/anat/q.nii") == ("01", "2")
 
 
+def test_relative_paths_mean_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make(tmp_path, *subject("FLAIR.nii"), "sub-02/ses-1/x.nii", "sub-02/ses-2/x.nii")
+    whole = cases_of(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    assert cases_of(Path()) == whole
+    assert look_for([Path("sub-01")]).case == whole[0]
+    monkeypatch.chdir(tmp_path / "sub-02")
+    with pytest.raises(CaseError, match="2 sessions"):
+        find_images([Path()])
+
+
 def test_a_dataset_of_links_keeps_its_names(tmp_path: Path) -> None:
     store = make(tmp_path / "store", "SHA256E-s1--0af.nii").resolve()
     anat = tmp_path / "study" / "sub-01" / "anat"

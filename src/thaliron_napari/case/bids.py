@@ -99,6 +99,7 @@ def cases_of(root: Path) -> list[BidsCase]:
 
 def cases_of_subject(folder: Path) -> list[BidsCase]:
     """The cases of a subject's folder: one a session, or one where there are no sessions."""
+    folder = Path(os.path.abspath(folder))  # not resolve(): files may be links into a store without names
     root, subject = dataset_root(folder) or folder.parent, _label(folder.name, "sub")
     sessions = _folders(folder, "ses")
     cases = [BidsCase(root, session, subject, _label(session.name, "ses")) for session in sessions]
@@ -109,7 +110,7 @@ def cases_of_subject(folder: Path) -> list[BidsCase]:
 
 def case_around(path: Path) -> BidsCase | None:
     """The case in whose folder a file or folder lies; None outside all, and for the folder of several sessions."""
-    path = Path(os.path.abspath(path))  # not resolve(): a dataset's files may be links into a store without names
+    path = Path(os.path.abspath(path))
     inside = [path, *path.parents]
     folder = next((p for p in inside if _is_subject(p)), None)
     if folder is None or not folder.is_dir():

@@ -180,7 +180,7 @@ def _case_of(paths: Sequence[Path]) -> tuple[BidsCase | None, dict[Role, Path]]:
     """The case of a dataset that a folder or one file stands for, with that file's role; no case for all else."""
     if len(paths) != 1 or not paths[0].exists():
         return None, {}
-    path = paths[0]
+    path = Path(os.path.abspath(paths[0]))
     if path.is_file():
         role, case = guess_role(path), case_around(path)
         return (case, {role: path}) if role is not None and case is not None else (None, {})

@@ -1,24 +1,24 @@
 """Step 1: choose the patient or a list of them, see what was read, correct the unit."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QComboBox, QFileDialog, QHBoxLayout
+from qtpy.QtWidgets import QComboBox, QFileDialog
 
-from thaliron_napari.case import ROLE_NAME, Edit, Role
+from thaliron_napari.case import ROLE_NAME, Case, Edit, Role
 from thaliron_napari.case.bids import BidsCase, case_around, is_dataset
-from thaliron_napari.case.edits import fact_change
 from thaliron_napari.case.images import Found
 from thaliron_napari.case.opening import default_derivatives, journal_of
-from thaliron_napari.case.worklist import FINISHED, read_entry, read_worklist
+from thaliron_napari.case.worklist import FINISHED, WorklistEntry, read_entry, read_worklist
 from thaliron_napari.imaging import holds_dicom_only
 from thaliron_napari.viewer.canvas import canvas_widget
 from thaliron_napari.viewer.import_dialog import ImportDialog
 from thaliron_napari.viewer.opening import Opener, Request
 from thaliron_napari.viewer.reading import Reading
 from thaliron_napari.viewer.steps.step import Step, button, fill_table, table, text
+from thaliron_napari.viewer.steps.unit import UnitRow
 from thaliron_napari.viewer.work import run_in_background
 from thaliron_napari.viewer.worklist import CaseSteps, Worklist, tell_no_more
 
@@ -33,6 +33,7 @@ class StudyStep(Step):
         self.opener = Opener(reading, self)
         self.opener.opened = self._opened
         self._derivatives: Path | None = None
+        self._root: Path | None = None
         self._asked = ""
         self.add_row(
             button(
@@ -65,16 +66,8 @@ class StudyStep(Step):
             self.choices,
             button("Choose file…", "Say which file is this image, where the name misled.", self.ask_one),
         )
-        row = QHBoxLayout()
-        row.addWidget(text("QSM values are in", wraps=False))
-        self.unit = QComboBox()
-        self.unit.addItem("unknown: choose", None)
-        self.unit.addItem("ppm", "ppm")
-        self.unit.addItem("ppb", "ppb")
-        self.unit.setToolTip("Unit of the values in the QSM file; everything here is shown and measured in ppb.")
-        self.unit.activated.connect(self._correct_unit)
-        row.addWidget(self.unit, 1)
-        self.column.addLayout(row)
+        self.unit = UnitRow(reading)
+        self.column.addWidget(self.unit)
         self.note = text()
         self.column.addWidget(self.note)
         reading.unread_asked.connect(self.open_unread)
@@ -133,8 +126,11 @@ class StudyStep(Step):
         """Show the cases of a dataset; where there is one only, open it."""
         reader, prefer = self.reading.reader, dict(self.opener.prefer)
         self.reading.set_opening("the worklist")
+        self._root = root = Path(os.path.abspath(root))
 
-        def finished(entries: list[Any]) -> None:
+        def finished(entries: list[WorklistEntry]) -> None:
+            if self._root != root:
+                return  # another one was asked for since
             self._derivatives = derivatives
             self.worklist.set_entries(entries)
             for widget in (self.worklist, self.steps):
@@ -199,10 +195,9 @@ class StudyStep(Step):
         for row, volume in enumerate(case.images.values()):
             self.images.item(row, 0).setToolTip(str(volume.source.path) if volume.source else "")
         self.images.resizeRowsToContents()
-        self.unit.setEnabled("qsm" in case.images)
-        self.unit.setCurrentIndex(max(0, self.unit.findData(case.unit)))
+        self.unit.refresh()
         where = f"Work is kept in {case.folder}" if case.folder else "This case is in memory only."
-        self.note.setText("\n".join([*self.opener.notes, where]))
+        self.note.setText("\n".join([*self.opener.notes, *_doubts(case), where]))
 
     def done(self) -> bool:
         """Whether images are open and the unit is known."""
@@ -235,7 +230,9 @@ class StudyStep(Step):
         if edit.touches(FINISHED):
             self._show_open_case()
 
-    def _opened(self, _found: Found) -> None:
+    def _opened(self, found: Found) -> None:
+        if found.case is not None and found.case.root == self._root and found.case not in self.worklist.cases:
+            self.open_dataset(found.case.root, self._derivatives)  # it joined since, such as by an import
         canvas = canvas_widget(self)
         if canvas is not None:
             canvas.setFocus()  # the reading's keys work at once
@@ -252,11 +249,11 @@ class StudyStep(Step):
         self.steps.finished.setEnabled(self.reading.case is not None)
         self.steps.finished.setChecked(self.reading.finished)
 
-    def _correct_unit(self, _index: int) -> None:
-        unit = self.unit.currentData()
-        if unit is not None:
-            words = f"QSM values are in {unit}"
-            self.reading.make(lambda case: Edit(words, fact_change(case.annotations, "unit", unit)))
+
+def _doubts(case: Case) -> list[str]:
+    """What in the images' headers contradicts itself, one line each."""
+    sources = {role: volume.source for role, volume in case.images.items()}
+    return [f"⚠ {ROLE_NAME[role]}: {note}." for role, source in sources.items() if source for note in source.notes]
 
 
 _FILTER = "Images (*.nii *.nii.gz *.mgz *.mgh)"
