@@ -72,21 +72,21 @@ class Display:
             self._later.stop()
         place = carry(case, self.grid.world(self._index_shown()), self.grid_name, name)
         self.grid_name = name
-        with self._sliced_once():
+        index = np.clip(np.round(self.grid.index(place)), 0, np.array(self.grid.shape) - 1)
+        with self._sliced_once(tuple(index)):
             self.images.show(name, self.grid)
             self.labels.show(name, self.grid)
-        index = np.clip(np.round(self.grid.index(place)), 0, np.array(self.grid.shape) - 1)
-        self.go_to(tuple(index))
 
     @contextmanager
-    def _sliced_once(self) -> Iterator[None]:
-        """Have napari cut its slices when all layers have their new data and scale, not after each.
+    def _sliced_once(self, index: tuple[float, ...]) -> Iterator[None]:
+        """Have napari cut its slices when all layers have their new data and scale, at an index, not after each.
 
         A hidden layer is not cut, and the viewer looks at the layers again when a layer's scale or its own dims speak:
         so these wait, and nobody else is told that layers were hidden. Half a second becomes a fifth.
         """
         if self.viewer.dims.ndim < 3:  # every layer was deleted: the sliders must hear of each change
             yield
+            self.go_to(index)
             return
         seen = [layer for layer in self.viewer.layers if layer.visible]
         for layer in seen:
@@ -97,7 +97,8 @@ class Display:
                 for layer in self.viewer.layers:
                     silence.enter_context(layer.events.scale.blocker())
                 yield
-            self.viewer.layers[0].events.scale()
+            self.viewer.layers[0].events.scale()  # the viewer learns of the new extent
+            self.go_to(index)
         for changed in (dims.range, dims.point, dims.current_step):
             changed()
         for layer in seen:
