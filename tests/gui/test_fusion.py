@@ -5,7 +5,7 @@ import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
-from thaliron_napari.case import Case
+from thaliron_napari.case import Case, open_case
 from thaliron_napari.imaging import rigid_matrix
 from thaliron_napari.viewer.comparison import checkerboard, edges, swipe
 from thaliron_napari.viewer.demo import wait_until
@@ -159,6 +159,29 @@ def test_a_change_of_grid_keeps_the_place_the_layers_and_what_was_drawn(panel: P
     display.show("flair")
     display.show("qsm")
     assert not viewer.layers["thalami"].visible
+
+
+def test_another_case_takes_over_the_layers(panel: Panel, phantom_case: Case, phantom, tmp_path) -> None:
+    QTest.qWait(300)
+    viewer, display = panel.reading.viewer, panel.reading.display
+    panel.open_step(2)
+    Hand(viewer, panel).drag([(90, 50), (90, 70), (110, 70), (110, 50)])
+    assert np.asarray(viewer.layers["thalami"].data).any()
+    layers = {layer.name: layer for layer in viewer.layers}
+    panel.reading.open(open_case([], images=phantom, derivatives=tmp_path / "other"))
+    assert viewer.layers["thalami"] is layers["thalami"]
+    assert not np.asarray(viewer.layers["thalami"].data).any()
+    flair = open_case([], images={"flair": phantom["flair"], "t1": phantom["t1"]}, derivatives=tmp_path / "flair")
+    panel.reading.open(flair)
+    assert [layer.name for layer in viewer.layers][:2] == ["FLAIR", "T1"]
+    np.testing.assert_array_equal(np.asarray(viewer.layers["FLAIR"].data), flair.images["flair"].data)
+    assert display.images.front == "flair"
+    assert viewer.dims.nsteps == flair.images["flair"].grid.shape
+    assert {layer.data.shape for layer in viewer.layers} == {flair.images["flair"].grid.shape}
+    panel.reading.open(phantom_case)
+    assert np.asarray(viewer.layers["thalami"].data).any()
+    assert [layer.name for layer in viewer.layers][:2] == ["QSM (ppb)", "FLAIR"]
+    assert viewer.dims.nsteps == phantom_case.images["qsm"].grid.shape
 
 
 def test_a_vendors_scaling_is_said_in_two_numbers(panel: Panel, phantom_case: Case) -> None:

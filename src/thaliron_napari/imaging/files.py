@@ -231,7 +231,8 @@ def _as_float32(stored: NDArray[Any], header: Header) -> NDArray[np.float32]:
 
 
 def _volume(data: NDArray[Any], header: Header, path: Path, digest: str) -> Volume:
-    source = Source(path.resolve(), digest, header.grid, header.nifti, header.notes)
+    # not resolve(): in some archives files are links into a store, away from their names and sidecars
+    source = Source(Path(os.path.abspath(path)), digest, header.grid, header.nifti, header.notes)
     try:
         return Volume(header.grid.to_ours(data), header.grid.grid(), source)
     except (ImageError, GridError) as error:

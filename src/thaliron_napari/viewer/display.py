@@ -46,10 +46,21 @@ class Display:
         """Show another case."""
         self.case = case
         self.grid_name = "qsm" if "qsm" in case.images else "flair"
-        self.images.open(case, self.grid_name)
+        self.images.open(case)
         self.labels.open(case)
+        middle = tuple(n // 2 for n in self.grid.shape)
+        if self._later is not None:
+            self._later.stop()
+        if self.images.shown:
+            with self._sliced_once(middle):
+                self.images.show(self.grid_name, self.grid)
+                self.labels.show(self.grid_name, self.grid)
+            self.viewer.reset_view()
+            return
+        self.images.show_first(self.grid_name, self.grid)
         self.viewer.dims.axis_labels = ("slice", "row", "column")
-        self._go_to_middle()
+        self.go_to(middle)
+        self.viewer.reset_view()
         # The picture first: the other layers take napari seconds to make and can come once it is on screen.
         self._later = QTimer()
         self._later.setSingleShot(True)
@@ -72,6 +83,7 @@ class Display:
             self._later.stop()
         place = carry(case, self.grid.world(self._index_shown()), self.grid_name, name)
         self.grid_name = name
+        self.images.remember_limits()
         index = np.clip(np.round(self.grid.index(place)), 0, np.array(self.grid.shape) - 1)
         with self._sliced_once(tuple(index)):
             self.images.show(name, self.grid)
@@ -136,10 +148,6 @@ class Display:
         size, step = self.grid.shape[along], self.grid.spacing[along]
         index = np.clip(round(dims.point[axis] / step) + slices, 0, size - 1)
         dims.set_point(axis, float(index * step))
-
-    def _go_to_middle(self) -> None:
-        self.go_to(tuple(n // 2 for n in self.grid.shape))
-        self.viewer.reset_view()
 
     def go_to(self, index: NDArray[np.float64] | tuple[float, ...]) -> None:
         """Show the axial slice of an index (z, y, x) of the grid on show, centred in the plane on it."""

@@ -41,22 +41,30 @@ class ImageLayers:
         self._qsm_colours = "gray"
         self._edges: tuple[NDArray[np.float32], float, NDArray[np.float32]] | None = None
 
-    def open(self, case: Case, grid_name: GridName) -> None:
-        """Show the lower image of another case; its window on the QSM stays."""
+    def open(self, case: Case) -> None:
+        """Take another case, to be shown next; the window on the QSM stays."""
+        self._limits = {"qsm": self.limits("qsm")}
         self.case = case
         self._on_grid.clear()
         self._edges = None
-        self._limits = {"qsm": self.limits("qsm")}
-        for key in list(self._layers):
-            self._drop(key)
         self.below, self.over, *_ = *self.roles(), None
         self._share["flair"] = 1.0 if self.over == "flair" else 0.0
-        self._grid_name, self._grid = grid_name, case.images[grid_name].grid
+
+    def show_first(self, grid_name: GridName, grid: Grid) -> None:
+        """Show the lower image alone."""
+        for key in list(self._layers):
+            self._drop(key)
+        self._grid_name, self._grid = grid_name, grid
         self._show("below", self.below)
 
     def roles(self) -> list[Role]:
         """The images that there are."""
         return [] if self.case is None else [role for role in ORDER if role in self.case.images]
+
+    @property
+    def shown(self) -> bool:
+        """Whether there are layers, all of which the user left in the viewer."""
+        return bool(self._layers) and self.complete
 
     @property
     def complete(self) -> bool:
@@ -65,7 +73,6 @@ class ImageLayers:
 
     def show(self, grid_name: GridName, grid: Grid) -> None:
         """Show the images on a grid."""
-        self._remember_limits()
         self._grid_name, self._grid = grid_name, grid
         self.refresh()
 
@@ -103,7 +110,7 @@ class ImageLayers:
 
     def set_roles(self, below: Role, over: Role | None) -> None:
         """Choose the two images."""
-        self._remember_limits()
+        self.remember_limits()
         self.below, self.over = below, over if over != below else None
         self.refresh()
 
@@ -143,7 +150,7 @@ class ImageLayers:
             layer.contrast_limits_range = (min(low, old[0]), max(high, old[1]))
             layer.contrast_limits = (low, high)
 
-    def _remember_limits(self) -> None:
+    def remember_limits(self) -> None:
         """Keep the windows as they are now, which napari's own controls may have changed."""
         for role in (self.below, self.over):
             if role is not None and self.layer(role) is not None:

@@ -29,7 +29,7 @@ from thaliron_napari.viewer.steps.step import table, text
 from thaliron_napari.viewer.work import run_in_background
 
 _COLUMNS = ["Series", "Description", "Images", "Voxels", "mm", "TE, ms", "Is", "Look at"]
-_ROLE_COLUMN = 6
+_ROLE_COLUMN, _PROBLEM_COLUMN = 6, 7
 _NAMES: dict[SeriesRole, str] = {**ROLE_NAME, "phase": "GRE phase"}
 _LABEL = QRegularExpression("[A-Za-z0-9]*")
 
@@ -194,7 +194,7 @@ class ImportDialog(QDialog):
             for column, words in enumerate(_cells(one)):
                 item = QTableWidgetItem(words)
                 item.setToolTip(words)
-                if one.problem:
+                if one.problem and column != _PROBLEM_COLUMN:
                     item.setFlags(item.flags() & ~Qt.ItemFlag.ItemIsEnabled)
                 self.table.setItem(row, column, item)
             box = QComboBox()

@@ -48,14 +48,10 @@ class LabelLayers:
         self._previewed: tuple[str, Box] | None = None
 
     def open(self, case: Case) -> None:
-        """Forget the layers of the case before."""
+        """Take another case, to be shown next."""
         self.case = case
         self.selected_lesion = None
         self._previewed = None
-        for name in list(self._layers):
-            layer = self._layers.pop(name)
-            if layer in self.viewer.layers:
-                self.viewer.layers.remove(layer)
         self._codes.clear()
         self._blank.clear()
 
