@@ -169,7 +169,7 @@ def test_another_case_takes_over_the_layers(panel: Panel, phantom_case: Case, ph
     assert np.asarray(viewer.layers["thalami"].data).any()
     layers = {layer.name: layer for layer in viewer.layers}
     panel.reading.open(open_case([], images=phantom, derivatives=tmp_path / "other"))
-    assert viewer.layers["thalami"] is layers["thalami"]
+    assert viewer.layers["thalami"] == layers["thalami"]
     assert not np.asarray(viewer.layers["thalami"].data).any()
     flair = open_case([], images={"flair": phantom["flair"], "t1": phantom["t1"]}, derivatives=tmp_path / "flair")
     panel.reading.open(flair)
