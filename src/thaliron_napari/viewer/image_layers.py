@@ -78,6 +78,8 @@ class ImageLayers:
 
     def refresh(self) -> None:
         """Show the images as the case has them now."""
+        for key, layer in self._layers.items():
+            layer.name = key  # for now: of two layers of one name napari numbers the second
         self._show("below", self.below)
         if self.over is None:
             self._drop("over")
