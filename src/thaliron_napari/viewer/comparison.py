@@ -18,7 +18,7 @@ COMPARISONS: dict[Comparison, str] = {
 }
 _SQUARES_MM = (40.0, 5.0)
 _EDGE_SIGMA_MM = 1.0
-_EDGE_PERCENT = 80
+_EDGE_PERCENT = 75
 
 Floats = NDArray[np.float32]
 
@@ -43,7 +43,7 @@ def swipe(values: Floats, share: float) -> Floats:
 def edges(values: Floats, spacing: NDArray[np.float64], brightness: float) -> Floats:
     """Lines of a brightness along the steepest margins of each axial slice of an image (z, y, x).
 
-    Where the Laplacian of the slightly blurred slice changes sign and its slope is among the fifth steepest (Marr and
+    Where the Laplacian of the slightly blurred slice changes sign and its slope is among the steepest quarter (Marr and
     Hildreth, Proc R Soc Lond B 207:187, 1980).
     """
     smooth = ndimage.gaussian_filter(values, (0, *(_EDGE_SIGMA_MM / spacing[1:])), truncate=3.0)
