@@ -1,5 +1,6 @@
 """The dialog that makes a case of a DICOM folder."""
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -130,6 +131,33 @@ def test_cancel_stops_the_converter_and_closes(study: Path, opened, qtbot: QtBot
     qtbot.waitUntil(lambda: not dialog.isVisible(), timeout=20_000)
     assert dialog.result() == dialog.DialogCode.Rejected
     assert not (tmp_path / "bids").exists()
+
+
+def test_a_dialog_that_goes_stops_the_converter_and_hears_no_more(
+    study: Path, opened, qtbot: QtBot, tmp_path: Path, monkeypatch
+) -> None:
+    program, begun = tmp_path / "stuck", tmp_path / "begun"
+    program.write_text(f"#!/bin/sh\necho $$ > {begun}\nexec sleep 600\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(dcm2niix, "bin", str(program))
+    dialog = ImportDialog(study)
+    qtbot.waitUntil(dialog.start.isEnabled, timeout=20_000)
+    dialog.convert()
+    qtbot.waitUntil(lambda: begun.exists() and begun.read_text().strip() != "", timeout=20_000)
+    process = int(begun.read_text())
+    dialog.deleteLater()
+    qtbot.waitUntil(lambda: not is_running(process), timeout=20_000)
+    with qtbot.captureExceptions() as wrong:
+        qtbot.wait(300)
+    assert wrong == []
+
+
+def is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def test_a_folder_without_dicom_says_so(opened, tmp_path: Path) -> None:

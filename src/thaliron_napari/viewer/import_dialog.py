@@ -56,6 +56,8 @@ class ImportDialog(QDialog):
         self._stop = Event()
         self._is_running = False
         self._closes = False
+        stop = self._stop
+        self.destroyed.connect(lambda *_: stop.set())
 
         column = QVBoxLayout(self)
         self.table = table(_COLUMNS)
@@ -154,21 +156,13 @@ class ImportDialog(QDialog):
     def _run(self, work: Callable[[Callable[[float], None]], Any], finished: Callable[[Any], None]) -> None:
         self._is_running = True
         self._refresh()
+        outcome: list[Any] = []
 
         def guarded(progress: Callable[[float], None]) -> Any:
             try:
                 return work(progress)
             except (ThalIronError, OSError) as error:  # said here, for the window's own notices lie behind
                 return error
-
-        def returned(result: Any) -> None:
-            self._is_running = False
-            if isinstance(result, OSError):
-                self.note.setText(f"{result.filename or 'A file'}: {result.strerror}; check the folder and its rights.")
-            elif isinstance(result, ThalIronError):
-                self.note.setText(str(result))
-            else:
-                finished(result)
 
         def ended() -> None:
             self._is_running = False
@@ -177,9 +171,21 @@ class ImportDialog(QDialog):
             self._refresh()
             if self._closes:
                 super(ImportDialog, self).reject()
+            for result in outcome:
+                if isinstance(result, OSError):
+                    where = result.filename or "A file"
+                    self.note.setText(f"{where}: {result.strerror}; check the folder and its rights.")
+                elif isinstance(result, ThalIronError):
+                    self.note.setText(str(result))
+                elif not self._closes:
+                    finished(result)
 
         run_in_background(
-            guarded, finished=returned, progress=lambda share: self.progress.setValue(int(1000 * share)), ended=ended
+            guarded,
+            owner=self,
+            finished=outcome.append,
+            progress=lambda share: self.progress.setValue(int(1000 * share)),
+            ended=ended,
         )
 
     def _fill(self) -> None:

@@ -98,7 +98,7 @@ class Opener:
             if self._request is request:
                 self.reading.set_opening("")
 
-        run_in_background(work, finished=finished, ended=ended)
+        run_in_background(work, owner=self.parent, finished=finished, ended=ended)
 
     def drop(self) -> None:
         """Open nothing after all."""

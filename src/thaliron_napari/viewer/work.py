@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import CancelledError
+from threading import Event
 from typing import Any
 
 from napari.qt.threading import FunctionWorker, GeneratorWorker, create_worker
@@ -18,6 +19,7 @@ class _Progress(QObject):
 def run_in_background(
     work: Callable[[Callable[[float], None]], Any],
     *,
+    owner: QObject,
     finished: Callable[[Any], None],
     progress: Callable[[float], None] = lambda _share: None,
     ended: Callable[[], None] = lambda: None,
@@ -28,6 +30,8 @@ def run_in_background(
     ----------
     work : callable
         Is given a function to tell the share that is done (0 to 1).
+    owner : QObject
+        The widget for which this is done: once it is gone, nobody is called any more.
     finished : callable
         Gets the result; not called when the work fails.
     progress : callable
@@ -35,8 +39,14 @@ def run_in_background(
     ended : callable
         Called in any case, last.
     """
+    gone = Event()
+    owner.destroyed.connect(lambda *_: gone.set())
+
+    def while_there(call: Callable[..., None]) -> Callable[..., None]:
+        return lambda *arguments: None if gone.is_set() else call(*arguments)
+
     relay = _Progress()
-    relay.share.connect(progress)
+    relay.share.connect(while_there(progress))
 
     waiting = [work]  # napari keeps its workers; so that none keeps a case and its images, the work is let go
 
@@ -55,7 +65,7 @@ def run_in_background(
             show_error(str(error))
 
     worker = create_worker(guarded, _start_thread=False)
-    worker.returned.connect(returned)
-    worker.finished.connect(ended)
+    worker.returned.connect(while_there(returned))
+    worker.finished.connect(while_there(ended))
     worker.start()
     return worker

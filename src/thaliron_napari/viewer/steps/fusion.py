@@ -108,6 +108,8 @@ class FusionStep(Step):
         reading.window_changed.connect(self.refresh)
         reading.blend_changed.connect(self.refresh)
         reading.case_opened.connect(self._stop.set)
+        stop = self._stop
+        self.destroyed.connect(lambda *_: stop.set())
 
     def enter(self) -> None:
         """Show the QSM's grid."""
@@ -135,6 +137,7 @@ class FusionStep(Step):
                 role: register(case, role, lambda share, i=i: progress((i + share) / len(roles)), self._stop.is_set)
                 for i, role in enumerate(roles)
             },
+            owner=self,
             progress=lambda share: self.progress.setValue(round(share * 100)),
             finished=finished,
             ended=lambda: self._show_running(False),

@@ -64,7 +64,7 @@ class LesionStep(Step):
         if case is None or "flair" not in case.images or self._prepared is case:
             return
         self._prepared = case
-        run_in_background(lambda _progress: case.normal_tissue, finished=lambda _tissue: None)
+        run_in_background(lambda _progress: case.normal_tissue, owner=self, finished=lambda _tissue: None)
 
     def refresh(self) -> None:
         """Show the list and the totals."""

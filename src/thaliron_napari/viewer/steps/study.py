@@ -145,6 +145,7 @@ class StudyStep(Step):
 
         run_in_background(
             lambda _progress: list(read_worklist(root, derivatives=derivatives, reader=reader, prefer=prefer)),
+            owner=self,
             finished=finished,
             ended=ended,
         )
