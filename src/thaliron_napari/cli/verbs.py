@@ -294,11 +294,13 @@ def _print_series(series: tuple[Series, ...], chosen: dict[SeriesRole, Series]) 
         echo = "-".join(f"{ms:g}" for ms in dict.fromkeys(one.echo_times_ms[:1] + one.echo_times_ms[-1:])) or "-"
         could_be = f"({SERIES_ROLES[one.role]})" if one.role and not one.problem else "-"
         kind = "" if one.kind == "magnitude" else f" [{one.kind}]"
-        why = f": {one.problem or one.notice}" if one.problem or one.notice else ""
         whose = f" (patient {one.patient + 1})" if patients > 1 and one.patient >= 0 else ""
+        words = ": ".join(
+            part for part in (f"{one.description}{kind}{whose}".strip(), one.problem or one.notice) if part
+        )
         print(
             f"{one.label:6} {one.images:6} {voxels:>16} {spacing:>18}  {echo:11} {taken.get(one.label, could_be):21} "
-            f"{one.description}{kind}{whose}{why}"
+            f"{words}"
         )
 
 
