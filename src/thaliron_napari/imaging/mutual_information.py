@@ -1,17 +1,21 @@
 """How well two images of one head match, and which way to move to match better."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from thaliron_napari.imaging.grid import Affine
+from thaliron_napari.imaging.transforms import rigid_matrix
 
 BINS = 32
 # A cubic B-spline reaches into four bins, so the moving image's values keep clear of the first and the last.
 _LOWEST, _HIGHEST = 1.0, BINS - 3.001
 _FEWEST_SAMPLES = 500
 _EMPTY = 1e-9
+_AMID = 0.999
+_MOST_STEPS = 40
+_MOST_STRETCH = 6.0
 
 Floats = NDArray[np.float32]
 
@@ -38,9 +42,14 @@ class Match:
     samples: int
 
     @property
-    def by_chance(self) -> float:
-        """About what images without anything in common would reach with as many samples."""
-        return (BINS - 1) ** 2 / (2 * max(self.samples, 1))
+    def total(self) -> float:
+        """Nats of all samples together."""
+        return self.value * self.samples
+
+    @property
+    def excess(self) -> float:
+        """Nats above what images without anything in common would reach with as many samples."""
+        return max(0.0, self.value - (BINS - 1) ** 2 / (2 * max(self.samples, 1)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,15 +68,18 @@ class MutualInformation:
     bins : array (n,)
         The fixed image's values there, as whole numbers from 0 to BINS - 1.
     moving : array (z, y, x)
-        In bins (:func:`to_bins`); NaN where nothing is known.
+        In bins (:func:`to_bins`).
     to_index : array (4, 4)
         From the moving image's world to its index (z, y, x).
+    held : bool
+        Whether every sample counts at every pose; what leaves the moving image takes the value at its border.
     """
 
     points: Floats
     bins: NDArray[np.int32]
     moving: Floats
     to_index: Affine
+    held: bool = False
 
     @property
     def centre(self) -> NDArray[np.float64]:
@@ -81,9 +93,31 @@ class MutualInformation:
         away = self.points - self.centre[:, None].astype(np.float32)
         return float(np.sqrt((away**2).sum(axis=0).mean() * 2 / 3))
 
+    def within(self, matrix: Affine, shown: NDArray[np.bool_]) -> "MutualInformation":
+        """Only the samples that at a pose lie amid voxels of `shown` (an array of the moving image's shape), held.
+
+        A few samples that come and go at a border are enough to roughen the metric, so that a search ends at the next
+        kink, 0.05 mm from the top. Held samples leave it smooth.
+        """
+        amid, share, _ = interpolate(shown.astype(np.float32), _moved(self.to_index @ matrix, self.points))
+        amid[amid] = share > _AMID
+        return replace(self, points=np.ascontiguousarray(self.points[:, amid]), bins=self.bins[amid], held=True)
+
+    def thinned(self, most: int) -> "MutualInformation":
+        """No more than some `most` samples, spread over all and not held."""
+        every = max(1, round(len(self.bins) / most))
+        points = np.ascontiguousarray(self.points[:, ::every])
+        return replace(self, points=points, bins=self.bins[::every], held=False)
+
+    def after(self, motion: Affine) -> "MutualInformation":
+        """The same with the moving image's world moved, turned or mirrored."""
+        return replace(self, to_index=self.to_index @ motion)
+
     def at(self, matrix: Affine) -> Match:
         """Match at a pose given as fixed world to moving world."""
         index = _moved(self.to_index @ matrix, self.points)
+        if self.held:
+            index = np.clip(index, 0, np.array(self.moving.shape, np.float32)[:, None] - 1)
         inside, values, slopes = interpolate(self.moving, index)
         samples = len(values)
         if samples < _FEWEST_SAMPLES:
@@ -111,6 +145,47 @@ class MutualInformation:
         return np.stack([*turns, g0, g1, g2])
 
 
+def climb(metric: MutualInformation, matrix: Affine, size_mm: float) -> tuple[Affine, Match]:
+    """Go uphill by Fisher's scoring until steps are a thousandth of `size_mm`, the size of a voxel.
+
+    Parameters
+    ----------
+    metric : MutualInformation
+    matrix : array (4, 4)
+        Where to start, fixed world to moving world.
+    size_mm : float
+        Also the longest step.
+    """
+    here = metric.at(matrix)
+    stretch = 1.0
+    for _ in range(_MOST_STEPS):
+        damping = 1e-6 * np.trace(here.information) * np.eye(6)
+        scoring = np.linalg.solve(here.information + damping, here.score)
+        length = max(float(np.abs(scoring).max()), 1e-9)
+        share = min(stretch, size_mm / length)
+        while share * length > 1e-3 * size_mm:
+            there = _moved_by(share * scoring, matrix, metric)
+            match = metric.at(there)
+            if match.value > here.value:
+                break
+            share /= 3
+        else:
+            break
+        # Far from the top the samples' slopes are steeper than the hill, and scoring steps too short: by how much
+        # tells the slope that is left after a step.
+        rise, left = float(here.score @ scoring), float(match.score @ scoring)
+        stretch = float(np.clip(share * rise / max(rise - left, 1e-9 * rise), 1, _MOST_STRETCH))
+        matrix, here = there, match
+    return matrix, here
+
+
+def _moved_by(step: NDArray[np.float64], matrix: Affine, metric: MutualInformation) -> Affine:
+    """The pose after a small motion: three turns (mm at the head's radius) about its centre, and three shifts (mm)."""
+    centre = matrix[:3, :3] @ metric.centre + matrix[:3, 3]
+    moved: Affine = rigid_matrix(step[3:], np.rad2deg(step[:3] / metric.radius_mm), centre) @ matrix
+    return moved
+
+
 def to_bins(data: Floats, low: float, high: float) -> Floats:
     """Values from `low` to `high` as positions within the histogram; what is beyond is clipped."""
     scaled = (data - np.float32(low)) * np.float32((_HIGHEST - _LOWEST) / (high - low)) + np.float32(_LOWEST)
@@ -124,13 +199,13 @@ def interpolate(data: Floats, index: Floats) -> tuple[NDArray[np.bool_], Floats,
     Parameters
     ----------
     data : array (z, y, x)
-        At least two voxels along each axis; NaN where unknown.
+        At least two voxels along each axis.
     index : array (3, n)
 
     Returns
     -------
     inside : array (n,)
-        Which points lie in the image, where all is known.
+        Which points lie in the image.
     values : array (m,)
         At those.
     slopes : array (3, m)
@@ -158,10 +233,6 @@ def interpolate(data: Floats, index: Floats) -> tuple[NDArray[np.bool_], Floats,
     slope_z = along_y[1] - along_y[0]
     values = along_y[0] + slope_z * z
     slopes = np.stack([slope_z, by_y[0] + (by_y[1] - by_y[0]) * z, slope_x[0] + (slope_x[1] - slope_x[0]) * z])
-    known = np.isfinite(values)
-    if not known.all():
-        inside[inside] = known
-        values, slopes = values[known], slopes[:, known]
     return inside, values, slopes
 
 
