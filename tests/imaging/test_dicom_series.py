@@ -79,6 +79,32 @@ def test_a_folder_of_dicom_alone_is_told(tmp_path: Path) -> None:
     assert not holds_dicom_only(tmp_path)
 
 
+NAMES = [
+    ("Li^Wu", "7", "FLAIR li x WU_li", "FLAIR … x …_…"),
+    ("DOE^JANE^A", "T", "T1 Doe_Jane SAG JaneDoe DOEJANE", "T1 … SAG … …"),
+    ("Mustermann^Erika", "123456", "t1_mustermann_123456 (Erika)", "t1_…_… (…)"),
+    ("", "X", "Sag X T1", "Sag X T1"),
+]
+
+
+@pytest.mark.parametrize(("name", "number", "words", "left"), NAMES)
+def test_names_are_left_out_of_descriptions_and_nothing_else(name, number, words, left, tmp_path: Path) -> None:
+    tags = {"PatientName": name, "PatientID": number}
+    write_classic(tmp_path, Made(words, tags=tags))
+    assert only(find_series(tmp_path)).description == left
+
+
+def test_long_headers_are_read_whole(tmp_path: Path) -> None:
+    made = Made(tags={"ImageComments": "x" * 9000})
+    for n, path in enumerate(write_classic(tmp_path, made)):
+        header = pydicom.dcmread(path)
+        header.add_new(0x00290010, "LO", "MANY BYTES")
+        header.add_new(0x00291010, "OB", bytes(60_000 + 2000 * n))
+        header.save_as(path)
+    series = only(find_series(tmp_path))
+    assert (series.images, series.problem) == (6, "")
+
+
 def test_copies_of_a_file_count_once(tmp_path: Path) -> None:
     for path in write_classic(tmp_path, Made()):
         shutil.copy(path, path.with_suffix(".copy"))

@@ -3,15 +3,18 @@
 import hashlib
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache
+from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
+from thaliron_napari.imaging.dicom.identity import IDENTITY, without_identity
 from thaliron_napari.imaging.dicom.role import Kind, SeriesFacts
 from thaliron_napari.imaging.dicom.values import (
     first_item,
@@ -44,12 +47,6 @@ _MAKERS = (
     ("GE", r"\bge\b|gems"), ("Siemens", "siemens"), ("Philips", "philips"), ("Canon", "canon|toshiba"),
     ("United Imaging", r"uih|united"), ("Fujifilm", "fuji|hitachi"), ("Bruker", "bruker"),
 )  # fmt: skip
-_IDENTITY = (
-    "PatientName", "PatientID", "PatientBirthDate", "OtherPatientIDs", "OtherPatientNames", "PatientBirthName",
-    "PatientMotherBirthName", "IssuerOfPatientID", "AccessionNumber", "ReferringPhysicianName",
-    "PerformingPhysicianName", "NameOfPhysiciansReadingStudy", "OperatorsName", "RequestingPhysician",
-    "ResponsiblePerson", "PatientAddress", "PatientTelephoneNumbers",
-)  # fmt: skip
 _FACTS = (
     "SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID", "StudyDate", "StudyTime", "Modality",
     "SeriesNumber", "SeriesDescription", "ProtocolName", "SequenceName", "PulseSequenceName", "ImageType",
@@ -68,6 +65,9 @@ _PACKED_OTHERS = ("1.2.840.10008.1.2.5", "1.2.840.10008.1.2.1.99")
 
 _MOST_FRAMES = 2**16
 _START = 132  # bytes that tell DICOM from other files
+_HEAD = 2**16  # bytes read at once; most headers lie within
+_FUNCTIONAL_GROUPS = {0x52009229, 0x52009230}
+_OF_EACH_SLICE = (0x00080018, 0x00200032)  # SOPInstanceUID, ImagePositionPatient
 
 
 class NotReadable(Exception):
@@ -114,33 +114,72 @@ def is_dicom(path: Path) -> bool:
     return start[128:132] == b"DICM" or _is_data_set(start)
 
 
-def read_images(path: Path) -> list[DicomImage]:
+def read_images(path: Path, alike: dict[Hashable, DicomImage] | None = None) -> list[DicomImage]:
     """The images of one file; none where it is not DICOM, or a DICOM object without pictures.
+
+    Parameters
+    ----------
+    path : Path
+    alike : dict, optional
+        Filled and looked into by calls for other files: the slices of a classic series differ in their place alone,
+        and what is the same byte for byte is made sense of once.
 
     Raises
     ------
     NotReadable
         When it is DICOM and too damaged.
     """
-    import pydicom
-
+    alike = {} if alike is None else alike
     try:
         with path.open("rb") as file:
-            start = file.read(_START)
-            if not (start[128:132] == b"DICM" or _is_data_set(start)):
+            start = file.read(_HEAD)
+            is_marked = start[128:132] == b"DICM"
+            if not is_marked and not _is_data_set(start):
                 return []
-            file.seek(0)
-            header = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=_tags(), force=True)
-            end = file.tell()
-            left = file.seek(0, 2) - end
-    except Exception as error:  # pydicom raises whatever a damaged header leads it to
-        raise NotReadable from error
-    try:
-        return list(_images(path, header, left, start[128:132] == b"DICM"))
+            header, left = _header(file, start)
+        key = _sameness(header, left)
+        if key is not None and key in alike:
+            place = numbers_of(header, "ImagePositionPatient", 3)
+            name = text_of(header, "SOPInstanceUID") or str(path)
+            return [replace(alike[key], path=path, instance=name, position=place)]
+        images = list(_images(path, header, left, is_marked))
     except (NotReadable, MemoryError):
         raise
-    except Exception as error:  # as above: values are read where they are asked for
+    except Exception as error:  # pydicom raises whatever a damaged header leads it to
         raise NotReadable from error
+    if key is not None and len(images) == 1:
+        alike[key] = images[0]
+    return images
+
+
+def _header(file: BinaryIO, start: bytes) -> tuple[Any, int]:
+    """The header of a file, and how many bytes lie behind it; read from memory where it lies in the first bytes."""
+    import pydicom
+
+    size = file.seek(0, 2)
+    in_memory = BytesIO(start)
+    with suppress(Exception):  # where the first bytes do not hold all of it
+        header = pydicom.dcmread(in_memory, stop_before_pixels=True, specific_tags=_tags(), force=True)
+        end = in_memory.tell()
+        if in_memory.read(2) in (b"\xe0\x7f", b"\x7f\xe0"):  # the group of the pixels
+            return header, size - end
+    file.seek(0)
+    header = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=_tags(), force=True)
+    return header, size - file.tell()
+
+
+def _sameness(header: Any, left: int) -> Hashable | None:
+    """What must be alike in two files for their images to differ in their place alone; None for multi-frame files."""
+    if _FUNCTIONAL_GROUPS & set(header.keys()):
+        return None
+    values = []
+    for tag in header.keys():  # noqa: SIM118 (a data set iterates over its elements, each made sense of)
+        if tag not in _OF_EACH_SLICE:
+            element = header.get_item(tag)
+            if element.VR == "SQ":
+                return None
+            values.append((int(tag), element.value if isinstance(element.value, bytes) else str(element.value)))
+    return left, str(getattr(header.file_meta, "TransferSyntaxUID", "")), tuple(values)
 
 
 def _is_data_set(start: bytes) -> bool:
@@ -157,7 +196,7 @@ def _is_data_set(start: bytes) -> bool:
 def _tags() -> list[int]:
     from pydicom.datadict import tag_for_keyword
 
-    keywords = (tag_for_keyword(name) for name in (*_FACTS, *_IDENTITY))
+    keywords = (tag_for_keyword(name) for name in (*_FACTS, *IDENTITY))
     return [*(int(tag) for tag in keywords if tag is not None), *_PRIVATE]
 
 
@@ -176,8 +215,7 @@ def _images(path: Path, header: Any, left: int, is_marked: bool) -> Iterator[Dic
     shared = first_item(header, "SharedFunctionalGroupsSequence")
     frames = list(value_of(header, "PerFrameFunctionalGroupsSequence") or [])
     count = max(whole_of(header, "NumberOfFrames") or 1, 1)
-    secrets = list(_secrets(header))
-    description = _clean(text_of(header, "SeriesDescription") or text_of(header, "ProtocolName"), secrets)
+    description = without_identity(text_of(header, "SeriesDescription") or text_of(header, "ProtocolName"), header)
     facts = _facts(header)
     problem = _problem(header, facts, columns * rows * count, left)
     if frames and len(frames) != count:
@@ -349,26 +387,3 @@ def _scale(values: Any) -> tuple[float | None, float | None]:
 def _maker(header: Any) -> str:
     said = text_of(header, "Manufacturer").lower()
     return next((name for name, pattern in _MAKERS if re.search(pattern, said)), "")
-
-
-def _secrets(header: Any) -> Iterator[str]:
-    """Patterns of everything in the header that names a person: whole, in parts, and dates as people write them."""
-    for name in _IDENTITY:
-        for value in texts_of(header, name):
-            if name == "PatientBirthDate":
-                if re.fullmatch(r"\d{8}", value):
-                    y, m, d = value[:4], value[4:6], value[6:]
-                    yield from (rf"{a}\D?{b}\D?{c}" for a, b, c in ((y, m, d), (d, m, y), (m, d, y)))
-                continue
-            words = [re.escape(word) for word in re.split(r"[\^=\s,;_/.]+", value) if len(word) > 1]
-            yield r"[\W_]*".join(words) if words else re.escape(value)
-            for word in words:  # short ones only where they stand alone, for Li is also in Flair
-                yield word if len(word) > 4 else rf"(?<![^\W_]){word}(?![^\W_])"
-
-
-def _clean(words: str, secrets: list[str]) -> str:
-    """Words without what names a person, and without control characters."""
-    for secret in secrets:
-        if secret:
-            words = re.sub(secret, "…", words, flags=re.IGNORECASE)
-    return " ".join("".join(c if c.isprintable() else " " for c in words).split())[:64]

@@ -2,7 +2,7 @@
 
 import os
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from concurrent.futures import CancelledError
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -138,6 +138,7 @@ def find_series(
     files = _files(given)
     images: list[DicomImage] = []
     seen: set[str] = set()
+    alike: dict[Hashable, DicomImage] = {}
     damaged = 0
     with quiet_pydicom():
         for done, path in enumerate(files):
@@ -146,7 +147,7 @@ def find_series(
             if progress is not None and done % 16 == 0:
                 progress(done / len(files))
             try:
-                found = read_images(path)
+                found = read_images(path, alike)
             except NotReadable:
                 damaged += 1
                 continue
