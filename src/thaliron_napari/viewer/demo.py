@@ -152,6 +152,7 @@ def read_case(panel: Panel, knowledge: Knowledge, folder: Path, picture: Picture
     picture("1-study")
     _fuse(panel, hand)
     picture("2-fusion")
+    _compare(panel, hand, picture)
     _contour(panel, hand, knowledge, picture)
     picture("3-thalamus")
     _place_circles(panel, hand, knowledge)
@@ -179,6 +180,16 @@ def _fuse(panel: Panel, hand: Hand) -> None:
     hand.press(step.start)
     wait_until(lambda: step.done(), "the registration")
     step.blend.setValue(40)
+
+
+def _compare(panel: Panel, hand: Hand, picture: Picture) -> None:
+    """The FLAIR's edges over the QSM: how a reader sees that the two fit."""
+    images = panel.reading.display.images
+    images.set_comparison("edges")
+    hand.key(Qt.Key.Key_X)
+    picture("2-fusion-edges")
+    hand.key(Qt.Key.Key_X)
+    images.set_comparison("blend")
 
 
 def _contour(panel: Panel, hand: Hand, knowledge: Knowledge, picture: Picture) -> None:

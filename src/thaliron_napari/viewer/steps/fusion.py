@@ -23,7 +23,7 @@ from thaliron_napari.viewer.steps.step import Step, button, text
 from thaliron_napari.viewer.work import run_in_background
 
 _PRESETS = {"−100 … 200": (-100.0, 200.0), "−50 … 100": (-50.0, 100.0), "−150 … 150": (-150.0, 150.0)}
-_ALL = "all images"
+_ALL = "all"
 
 
 class FusionStep(Step):
