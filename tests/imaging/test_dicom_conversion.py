@@ -15,11 +15,12 @@ import nibabel as nib
 import numpy as np
 import pydicom
 import pytest
-from dicom_files import Made, value_at, write_classic, write_enhanced
+from dicom_files import PLANES, Made, value_at, write_classic, write_enhanced
+from pydicom.uid import ExplicitVRBigEndian, ImplicitVRLittleEndian, RLELossless
 
 from thaliron_napari.errors import ImageError
 from thaliron_napari.imaging import SeriesRole, choose_series, find_series, import_series, read_volume
-from thaliron_napari.imaging.dicom import conversion
+from thaliron_napari.imaging.dicom import converter
 from thaliron_napari.imaging.units import unit_from_sidecar
 
 WRITERS = [write_classic, write_enhanced]
@@ -51,10 +52,13 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.rglob("*") if path.is_file())
 
 
+TILT = (17, -8, 25)
+PLACES = [(vendor, plane, TILT) for vendor in ("GE", "Siemens", "Philips") for plane in PLANES]
+PLACES += [("Siemens", plane, (0, 0, 0)) for plane in PLANES]
+
+
 @pytest.mark.parametrize("write", WRITERS)
-@pytest.mark.parametrize("vendor", ["GE", "Siemens", "Philips"])
-@pytest.mark.parametrize("tilt", [(0, 0, 0), (17, -8, 25)])
-@pytest.mark.parametrize("plane", ["axial", "sagittal", "coronal"])
+@pytest.mark.parametrize(("vendor", "plane", "tilt"), PLACES)
 def test_each_voxel_comes_to_lie_where_it_was(write, vendor: str, plane: str, tilt, tmp_path: Path) -> None:
     write(tmp_path / "in", Made(vendor=vendor, plane=plane, tilt_deg=tilt))
     assert misplaced(convert(tmp_path / "in", tmp_path / "out", "t1")[0]) < 0.501
@@ -83,6 +87,27 @@ def test_every_echo_of_magnitude_and_phase_is_its_own(write, vendor: str, tmp_pa
 def test_a_scale_of_its_own_for_each_slice_is_kept(write, vendor: str, tmp_path: Path) -> None:
     write(tmp_path / "in", Made(vendor=vendor, slopes=(1.0, 0.5, 2.0, 0.25)))
     assert misplaced(convert(tmp_path / "in", tmp_path / "out", "t1")[0]) < 1.001
+
+
+@pytest.mark.parametrize("write", WRITERS)
+@pytest.mark.parametrize("slopes", [(0.5,), (0.5, 0.25)])
+def test_a_philips_map_keeps_the_values_that_its_unit_is_of(write, slopes, tmp_path: Path) -> None:
+    made = Made("QSM", vendor="Philips", slopes=slopes, tags={"RescaleType": "ppb"})
+    write(tmp_path / "in", made)
+    for path in (tmp_path / "in").iterdir():
+        header = pydicom.dcmread(path)
+        frames = header.get("PerFrameFunctionalGroupsSequence", [])
+        for frame in frames:
+            frame.PixelValueTransformationSequence[0].RescaleType = "ppb"
+            frame.add_new(0x20050010, "LO", "Philips MR Imaging DD 001")
+            frame.add_new(0x2005140F, "SQ", [pydicom.Dataset()])
+        for item in [frame[0x2005140F][0] for frame in frames] or [header]:
+            item.add_new(0x20050010, "LO", "Philips MR Imaging DD 001")
+            item.add_new(0x2005100E, "FL", 0.013)
+        header.save_as(path)
+    (path,) = convert(tmp_path / "in", tmp_path / "out", "qsm")
+    assert misplaced(path) < 0.251
+    assert unit_from_sidecar(path) == "ppb"
 
 
 FOLDERS: dict[str, SeriesRole] = {"ge_fieldmap": "magnitude", "siemens_xa30_gre_phase": "phase", "enhanced_mr": "t1"}
@@ -279,6 +304,32 @@ def test_a_result_that_lies_elsewhere_than_the_headers_say_is_refused(tmp_path: 
     assert names(tmp_path) == names(tmp_path / "in")
 
 
+def test_a_result_with_other_values_than_the_files_is_refused(tmp_path: Path) -> None:
+    write_classic(tmp_path / "in", Made())
+    (series,) = find_series(tmp_path / "in")
+    (slices,) = series.echoes
+    swapped = replace(series, echoes=((*slices[:2], slices[3], slices[2], *slices[4:]),))
+    assert "gives other values" in import_series({"t1": swapped}, tmp_path / "out").failed["t1"]
+    turned_over = replace(series, echoes=(slices[::-1],))
+    assert "gives other values" in import_series({"t1": turned_over}, tmp_path / "out").failed["t1"]
+
+
+@pytest.mark.parametrize("syntax", [RLELossless, ExplicitVRBigEndian, ImplicitVRLittleEndian])
+@pytest.mark.parametrize("write", WRITERS)
+def test_every_way_of_storing_pixels_gives_the_same(write, syntax, tmp_path: Path) -> None:
+    write(tmp_path / "in", Made(plane="coronal"))
+    for path in (tmp_path / "in").iterdir():
+        header = pydicom.dcmread(path)
+        if syntax == RLELossless:
+            header.compress(syntax, generate_instance_uid=False)
+        elif syntax == ExplicitVRBigEndian:
+            header.PixelData = np.frombuffer(header.PixelData, "<u2").byteswap().tobytes()
+        header.file_meta.TransferSyntaxUID = syntax
+        endian = {"implicit_vr": syntax.is_implicit_VR, "little_endian": syntax.is_little_endian}
+        pydicom.dcmwrite(path, header, enforce_file_format=True, **endian)
+    assert misplaced(convert(tmp_path / "in", tmp_path / "out", "t1")[0]) < 0.501
+
+
 def _stuck(tmp_path: Path, monkeypatch) -> Path:
     """A converter that never ends, and the file into which it writes its process number."""
     program, number = tmp_path / "stuck", tmp_path / "pid"
@@ -307,7 +358,7 @@ def test_a_converter_that_hangs_or_is_missing_is_said(tmp_path: Path, monkeypatc
     write_classic(tmp_path / "in", Made())
     chosen = choose_series(find_series(tmp_path / "in"))
     number = _stuck(tmp_path, monkeypatch)
-    monkeypatch.setattr(conversion, "_PATIENCE_S", 0.5)
+    monkeypatch.setattr(converter, "_PATIENCE_S", 0.5)
     start = time.monotonic()
     assert "took too long" in import_series(chosen, tmp_path / "out").failed["t1"]
     assert time.monotonic() - start < 20

@@ -10,7 +10,7 @@ from dicom_files import Made, write_classic, write_enhanced
 
 from thaliron_napari.errors import ThalIronError
 from thaliron_napari.imaging import find_series, import_series
-from thaliron_napari.imaging.dicom import conversion
+from thaliron_napari.imaging.dicom import converter
 
 FILES = 100
 CLEAR = Path("/proc/self/clear_refs")
@@ -71,7 +71,7 @@ def test_damaged_files_end_in_our_own_errors_or_read(
         pytest.skip("only Linux tells the largest size of a process from a moment on")
     CLEAR.write_text("5")  # the largest size so far is forgotten
     before_kb = size_kb("VmRSS")
-    monkeypatch.setattr(conversion, "_PATIENCE_S", 10.0)
+    monkeypatch.setattr(converter, "_PATIENCE_S", 10.0)
     made = Made("gre", kinds="MP", echoes_ms=(5.0, 10.0), shape=(8, 7, 3))
     sources = [
         write_classic(tmp_path / "classic", Made(shape=(8, 7, 4))),

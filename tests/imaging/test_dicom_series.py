@@ -80,7 +80,7 @@ def test_a_folder_of_dicom_alone_is_told(tmp_path: Path) -> None:
 
 
 NAMES = [
-    ("Li^Wu", "7", "FLAIR li x WU_li", "FLAIR … x …_…"),
+    ("Li^Wu", "7", "FLAIR li x WU_li", "FLAIR … x …"),
     ("DOE^JANE^A", "T", "T1 Doe_Jane SAG JaneDoe DOEJANE", "T1 … SAG … …"),
     ("Mustermann^Erika", "123456", "t1_mustermann_123456 (Erika)", "t1_…_… (…)"),
     ("", "X", "Sag X T1", "Sag X T1"),

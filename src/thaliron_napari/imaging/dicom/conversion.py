@@ -3,29 +3,19 @@
 import gzip
 import json
 import re
-import shutil
-import subprocess
-import sys
 import tempfile
-import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import CancelledError
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import nibabel as nib
-import numpy as np
-
 from thaliron_napari.errors import ImageError
-from thaliron_napari.imaging.dicom.frames import write_frames
-from thaliron_napari.imaging.dicom.role import Kind, SeriesRole
-from thaliron_napari.imaging.dicom.series import Files, Series
-from thaliron_napari.imaging.dicom.stack import same_voxels
+from thaliron_napari.imaging.dicom.converter import Converted, convert, name_of
+from thaliron_napari.imaging.dicom.role import SeriesRole
+from thaliron_napari.imaging.dicom.series import Series
 from thaliron_napari.imaging.files import replace_file
-from thaliron_napari.imaging.grid import SourceGrid
 
-_SAME_WITHIN_MM = 1e-3
 _SUFFIX: dict[SeriesRole, str] = {"qsm": "Chimap", "flair": "FLAIR", "t1": "T1w", "t1ce": "ce-gadolinium_T1w"}
 _PART: dict[SeriesRole, str] = {"magnitude": "mag", "phase": "phase"}
 ROLE_TEXT: dict[SeriesRole, str] = {
@@ -42,13 +32,6 @@ _PHYSICS = (
     "SliceThickness", "DwellTime", "PartialFourier", "ParallelReductionFactorInPlane",
     "ParallelReductionFactorOutOfPlane", "MTState", "SpoilingState", "NonlinearGradientCorrection",
 )  # fmt: skip
-# NIfTI-1 header: data_type and db_name, descrip and aux_file, intent_name.
-_TEXT_FIELDS = ((4, 32), (148, 252), (328, 344))
-_KIND_OF_NAME: tuple[tuple[str, Kind], ...] = (
-    ("_ph", "phase"), ("_imaginary", "imaginary"), ("_real", "real"), ("_fieldmaphz", "field map"),
-)  # fmt: skip
-_MEMORY = 2 * 2**30
-_PATIENCE_S, _PATIENCE_S_PER_MB = 60.0, 0.5
 
 
 @dataclass(frozen=True)
@@ -68,21 +51,6 @@ class Imported:
     folder: Path
     files: dict[SeriesRole, tuple[Path, ...]] = field(default_factory=dict)
     failed: dict[SeriesRole, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, eq=False)
-class _Converted:
-    """One image that dcm2niix made."""
-
-    path: Path
-    content: bytes
-    grid: SourceGrid | None
-    shape: tuple[int, ...]
-    sidecar: dict[str, Any]
-
-    @property
-    def kind(self) -> Kind:
-        return next((kind for ending, kind in _KIND_OF_NAME if ending in self.path.stem), "magnitude")
 
 
 def import_series(
@@ -156,7 +124,7 @@ def import_series(
     for role, series in chosen.items():
         with tempfile.TemporaryDirectory(prefix="thaliron-") as scratch:
             try:
-                made = _convert(series, Path(scratch), tick)
+                made = convert(series, Path(scratch), as_shown=role == "qsm", tick=tick)
             except ImageError as error:
                 result.failed[role] = str(error)
                 done += len(series.echoes)
@@ -179,20 +147,16 @@ def _check(chosen: Mapping[SeriesRole, Series]) -> None:
     used: dict[str, SeriesRole] = {}
     for role, series in chosen.items():
         if series.problem:
-            raise ImageError(f"{_start(series)} cannot be imported: {series.problem}.")
+            raise ImageError(f"{name_of(series)} cannot be imported: {series.problem}.")
         if series.label in used:
             raise ImageError(
-                f"{_start(series)} is chosen as {ROLE_TEXT[used[series.label]]} and as {ROLE_TEXT[role]}; choose one."
+                f"{name_of(series)} is chosen as {ROLE_TEXT[used[series.label]]} and as {ROLE_TEXT[role]}; choose one."
             )
         if role not in _PART and len(series.echoes) > 1:
-            raise ImageError(f"{_start(series)} holds {len(series.echoes)} echoes; {ROLE_TEXT[role]} is one image.")
+            raise ImageError(f"{name_of(series)} holds {len(series.echoes)} echoes; {ROLE_TEXT[role]} is one image.")
         used[series.label] = role
     if len({series.patient for series in chosen.values()}) > 1:
         raise ImageError("The chosen series come from more than one patient; choose series of one.")
-
-
-def _start(series: Series) -> str:
-    return series.name[0].upper() + series.name[1:]
 
 
 def _names(role: SeriesRole, echoes: int, stem: str) -> list[str]:
@@ -211,128 +175,7 @@ def _files_of(role: SeriesRole, anat: Path, stem: str) -> list[Path]:
     return sorted(path for path in anat.iterdir() if pattern.fullmatch(path.name)) if anat.is_dir() else []
 
 
-def _convert(series: Series, scratch: Path, tick: Callable[[], None]) -> list[_Converted]:
-    """The image of each echo."""
-    made: dict[Files, list[_Converted]] = {}
-    images = []
-    for number, files in enumerate(series.echoes):
-        if files not in made:
-            made[files] = _run_dcm2niix(series, files, scratch / f"{number}", tick)
-        echo_ms = series.echo_times_ms[number] if len(series.echo_times_ms) == len(series.echoes) > 1 else None
-        images.append(_pick(series, made[files], echo_ms))
-    return images
-
-
-def _pick(series: Series, made: list[_Converted], echo_ms: float | None) -> _Converted:
-    """The one image that is this echo of the series, its geometry checked."""
-    kinds = (series.kind, "magnitude") if len(made) == 1 else (series.kind,)
-    made = [image for image in made if image.kind in kinds]
-    if len(made) > 1 and echo_ms is not None:
-        made = [image for image in made if abs(1000 * image.sidecar.get("EchoTime", 0.0) - echo_ms) < 0.01]
-    whole = [image for image in made if len(image.shape) == 3]
-    grid = series.source_grid
-    if grid is None:
-        same = [image for image in whole if image.grid is None and image.shape[2] == series.images]
-    else:
-        same = [i for i in whole if i.grid is not None and same_voxels(grid, i.grid, _SAME_WITHIN_MM)]
-    if len(same) != 1:
-        raise ImageError(
-            f"{_start(series)} was not imported: what dcm2niix makes of it "
-            + ("is not one 3D image." if not whole else "lies elsewhere than its headers say, or is not one image.")
-        )
-    return same[0]
-
-
-def _run_dcm2niix(series: Series, files: Files, scratch: Path, tick: Callable[[], None]) -> list[_Converted]:
-    try:
-        import dcm2niix
-    except ImportError as error:
-        raise ImageError("The converter dcm2niix is not installed; install the package dcm2niix.") from error
-    source, target = scratch / "in", scratch / "out"
-    source.mkdir(parents=True)
-    target.mkdir()
-    size = 0
-    try:
-        for number, (path, frames) in enumerate(files):  # numbers for names, lest a name that says who it is get out
-            tick()
-            size += path.stat().st_size
-            if frames:
-                write_frames(path, frames, source)
-            else:
-                _link(path, source / f"{number:05d}.dcm")
-    except OSError as error:
-        raise ImageError(f"{_start(series)} was not imported: its files cannot be read ({error.strerror}).") from error
-    # -g i: nobody's saved settings; -ba y: no dates, no persons; -c "": no comment; -z n: packed here, once
-    options = ["-g", "i", "-b", "y", "-ba", "y", "-c", "", "-z", "n", "-f", "image", "-o", str(target), str(source)]
-    try:
-        process = subprocess.Popen(
-            [dcm2niix.bin, *options],
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-    except OSError as error:
-        raise ImageError("The converter dcm2niix does not run on this computer; reinstall that package.") from error
-    patience = time.monotonic() + _PATIENCE_S + _PATIENCE_S_PER_MB * size / 2**20
-    try:
-        _limit_memory(process.pid, max(_MEMORY, 8 * size))
-        while process.poll() is None:
-            tick()
-            if time.monotonic() > patience:
-                raise ImageError(f"{_start(series)} was not imported: dcm2niix took too long; are its files damaged?")
-            try:
-                process.wait(0.05)
-            except subprocess.TimeoutExpired:
-                continue
-    finally:
-        process.kill()
-        process.wait()
-    if process.returncode:
-        raise ImageError(
-            f"{_start(series)} was not imported: dcm2niix failed (code {process.returncode}); are its files damaged?"
-        )
-    return [_read(path, series) for path in sorted(target.glob("*.nii"))]
-
-
-def _link(path: Path, name: Path) -> None:
-    try:
-        name.symlink_to(path.resolve())
-    except OSError:  # not everyone may make links on Windows
-        shutil.copyfile(path, name)
-
-
-def _limit_memory(process: int, most: int) -> None:
-    """A damaged header must not make the converter take all memory; only Linux lets us say so from outside."""
-    if sys.platform == "linux":
-        import resource
-
-        try:
-            resource.prlimit(process, resource.RLIMIT_AS, (most, most))
-        except (OSError, ValueError):
-            return
-
-
-def _read(path: Path, series: Series) -> _Converted:
-    content = path.read_bytes()
-    try:
-        header = nib.Nifti1Header(content[:348])
-        start = int(header["vox_offset"])
-        shape = tuple(int(n) for n in header.get_data_shape())
-        size = int(np.prod(shape, dtype=np.int64)) * header.get_data_dtype().itemsize
-        sidecar = json.loads(path.with_suffix(".json").read_text("utf-8", errors="replace"))
-    except (OSError, ValueError, nib.spatialimages.HeaderDataError) as error:
-        raise ImageError(f"{_start(series)} was not imported: dcm2niix did not write an image.") from error
-    if start < 352 or len(content) < start + size:
-        raise ImageError(f"{_start(series)} was not imported: dcm2niix did not write the whole image.")
-    plain = bytearray(content[:348])
-    for begin, end in _TEXT_FIELDS:
-        plain[begin:end] = bytes(end - begin)
-    header = nib.Nifti1Header(bytes(plain))
-    header["vox_offset"] = 352
-    is_placed = len(shape) == 3 and bool(int(header["sform_code"]) or int(header["qform_code"]))
-    grid = SourceGrid((shape[0], shape[1], shape[2]), header.get_best_affine()) if is_placed else None
-    return _Converted(path, header.binaryblock + bytes(4) + content[start : start + size], grid, shape, sidecar)
-
-
-def _sidecar(role: SeriesRole, series: Series, image: _Converted) -> dict[str, Any]:
+def _sidecar(role: SeriesRole, series: Series, image: Converted) -> dict[str, Any]:
     kept = {name: image.sidecar[name] for name in _PHYSICS if isinstance(image.sidecar.get(name), bool | int | float)}
     said = image.sidecar.get("MRAcquisitionType")
     if said in ("2D", "3D"):
@@ -348,7 +191,7 @@ def _sidecar(role: SeriesRole, series: Series, image: _Converted) -> dict[str, A
     return kept
 
 
-def _write(anat: Path, name: str, image: _Converted, sidecar: dict[str, Any]) -> None:
+def _write(anat: Path, name: str, image: Converted, sidecar: dict[str, Any]) -> None:
     def pack(beside: Path) -> None:
         with beside.open("wb") as file, gzip.GzipFile("", "wb", 5, file, mtime=0) as packed:
             packed.write(image.content)

@@ -1,17 +1,20 @@
 """Frames of an enhanced (multi-frame) DICOM file written one by one, as classic files.
 
 One enhanced file may hold all echoes, magnitude and phase, and a scale of its own for each frame. dcm2niix
-(1.0.20260724) then joins what does not belong together, or applies one frame's scale to all; single images it
-converts as they say.
+(1.0.20260724) then joins what does not belong together, applies one frame's scale to all, or, where the frames are
+compressed, takes them in the order of the file instead of the patient; single images it converts as they say.
 """
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import numpy as np
+from numpy.typing import NDArray
+
 from thaliron_napari.errors import ImageError
 from thaliron_napari.imaging.dicom.header import FunctionalGroups
-from thaliron_napari.imaging.dicom.values import first_item, quiet_pydicom
+from thaliron_napari.imaging.dicom.values import first_item, number_of, quiet_pydicom, text_of
 
 _MR_IMAGE = "1.2.840.10008.5.1.4.1.1.4"
 _KEPT = (
@@ -58,12 +61,66 @@ def write_frames(path: Path, frames: Sequence[int], folder: Path) -> None:
     try:
         with quiet_pydicom(), path.open("rb") as file:
             header = pydicom.dcmread(file, stop_before_pixels=True, force=True)
+            own, shared = _functional_groups(header)
+            groups = {n: FunctionalGroups(own[n] if own else None, shared) for n in wanted}
+            slopes = {text_of(group("PixelValueTransformationSequence"), "RescaleSlope") for group in groups.values()}
             for frame, pixels in _pixels(file, header, set(wanted)):
-                _write(header, frame, wanted[frame], pixels, folder / f"{wanted[frame]:05d}.dcm")
+                scale = first_item(own[frame], _PHILIPS_FRAME) if own and len(slopes) == 1 else None
+                _write(header, groups[frame], scale, wanted[frame], pixels, folder / f"{wanted[frame]:05d}.dcm")
     except OSError:
         raise
     except Exception as error:  # pydicom raises whatever a damaged file leads it to
         raise ImageError(f"A file of many frames could not be taken apart ({type(error).__name__}).") from error
+
+
+def read_frame(path: Path, frame: int) -> NDArray[np.float64] | None:
+    """The values of a frame, its rescale slope and intercept applied.
+
+    Parameters
+    ----------
+    path : Path
+    frame : int
+        Counted from 0.
+
+    Returns
+    -------
+    array (rows, columns) or None
+        None where they are compressed.
+
+    Raises
+    ------
+    ImageError
+        When the file is damaged.
+    OSError
+        When it cannot be read.
+    """
+    import pydicom
+
+    try:
+        with quiet_pydicom(), path.open("rb") as file:
+            header = pydicom.dcmread(file, stop_before_pixels=True, force=True)
+            syntax = header.file_meta.get("TransferSyntaxUID", None)
+            if syntax is None or syntax.is_compressed:
+                return None
+            ((_, pixels),) = _pixels(file, header, {frame})
+            bits, is_signed = int(header.BitsAllocated), bool(header.PixelRepresentation)
+            kind = np.dtype(f"{'<' if syntax.is_little_endian else '>'}{'i' if is_signed else 'u'}{bits // 8}")
+            values = np.frombuffer(pixels, kind).reshape(int(header.Rows), int(header.Columns))
+            if not is_signed:
+                values = values & (2 ** int(header.get("BitsStored", bits)) - 1)
+            own, shared = _functional_groups(header)
+            scale = FunctionalGroups(own[frame] if own else None, shared)("PixelValueTransformationSequence") or header
+            return values * (number_of(scale, "RescaleSlope") or 1.0) + (number_of(scale, "RescaleIntercept") or 0.0)
+    except OSError:
+        raise
+    except Exception as error:  # as above
+        raise ImageError(f"The pixels of a file cannot be read ({type(error).__name__}).") from error
+
+
+def _functional_groups(header: Any) -> tuple[Any, Any]:
+    """Those of each frame, and those that all share."""
+    own = header.PerFrameFunctionalGroupsSequence if "PerFrameFunctionalGroupsSequence" in header else []
+    return own, first_item(header, "SharedFunctionalGroupsSequence")
 
 
 def _pixels(file: BinaryIO, header: Any, wanted: set[int]) -> Iterator[tuple[int, bytes]]:
@@ -71,7 +128,7 @@ def _pixels(file: BinaryIO, header: Any, wanted: set[int]) -> Iterator[tuple[int
     from pydicom.encaps import generate_frames
 
     syntax = header.file_meta.TransferSyntaxUID
-    count = int(header.NumberOfFrames)
+    count = int(header.get("NumberOfFrames", 1) or 1)
     start = file.tell() + (8 if syntax.is_implicit_VR else 12)
     file.seek(start)
     if syntax.is_compressed:
@@ -88,7 +145,8 @@ def _pixels(file: BinaryIO, header: Any, wanted: set[int]) -> Iterator[tuple[int
         yield frame, pixels
 
 
-def _write(header: Any, frame: int, number: int, pixels: bytes, path: Path) -> None:
+def _write(header: Any, group: FunctionalGroups, scale: Any, number: int, pixels: bytes, path: Path) -> None:
+    """One classic file; `scale` is Philips' own item of the frame, from which its floating point scale is taken."""
     from pydicom import dcmwrite
     from pydicom.dataset import Dataset, FileMetaDataset
     from pydicom.encaps import encapsulate
@@ -97,14 +155,11 @@ def _write(header: Any, frame: int, number: int, pixels: bytes, path: Path) -> N
     for name in _KEPT:
         if name in header:
             setattr(flat, name, header[name].value)
-    own = header.PerFrameFunctionalGroupsSequence[frame] if "PerFrameFunctionalGroupsSequence" in header else None
-    group = FunctionalGroups(own, first_item(header, "SharedFunctionalGroupsSequence"))
     for sequence, fields in _FLAT.items():
         item = group(sequence)
         for name, classic in fields.items():
             if item is not None and name in item:
                 setattr(flat, classic or name, item[name].value)
-    scale = first_item(own, _PHILIPS_FRAME)
     if scale is not None and _PHILIPS_SCALE in scale:
         flat.add_new(_PHILIPS, "LO", "Philips MR Imaging DD 001")
         flat.add_new(_PHILIPS_SCALE, "FL", float(scale[_PHILIPS_SCALE].value))

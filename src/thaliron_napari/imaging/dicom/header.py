@@ -60,9 +60,7 @@ _FACTS = (
 # GE: the internal name of the sequence; magnitude, phase, real or imaginary; and what tells its field map apart.
 _GE_SEQUENCE, _GE_KIND, _GE_MAP = 0x0019109E, 0x0043102F, 0x00431030
 _PRIVATE = (0x00190010, 0x00430010, _GE_SEQUENCE, _GE_KIND, _GE_MAP)
-_PACKED = "1.2.840.10008.1.2.4"  # JPEG and its kin; and run lengths, deflate
-_PACKED_OTHERS = ("1.2.840.10008.1.2.5", "1.2.840.10008.1.2.1.99")
-
+_JPEG, _RUN_LENGTHS, _DEFLATED = "1.2.840.10008.1.2.4", "1.2.840.10008.1.2.5", "1.2.840.10008.1.2.1.99"
 _MOST_FRAMES = 2**16
 _START = 132  # bytes that tell DICOM from other files
 _HEAD = 2**16  # bytes read at once; most headers lie within
@@ -95,6 +93,7 @@ class DicomImage:
     """How many its file holds."""
     scale: tuple[float | None, float | None]
     """Rescale slope and intercept."""
+    is_packed: bool
     facts: SeriesFacts
     columns: int
     rows: int
@@ -236,6 +235,7 @@ def _images(path: Path, header: Any, left: int, is_marked: bool) -> Iterator[Dic
         0,
         count,
         _scale(header),
+        _is_packed(header),
         facts,
         columns,
         rows,
@@ -332,12 +332,19 @@ def _problem(header: Any, facts: SeriesFacts, pixels: int, left: int) -> str:
     bits = whole_of(header, "BitsAllocated") or 16
     if bits not in (8, 16, 32):
         return f"has {bits} bits a voxel, which is not read"
-    syntax = str(getattr(header.file_meta, "TransferSyntaxUID", ""))
+    if str(getattr(header.file_meta, "TransferSyntaxUID", "")) == _DEFLATED:
+        return "is deflated as a whole file, which is not read; export it uncompressed"
     if not left:
         return "has no pixels"
-    if not syntax.startswith(_PACKED) and syntax not in _PACKED_OTHERS and left < pixels * bits // 8:
+    if not _is_packed(header) and left < pixels * bits // 8:
         return "is cut off; copy the folder anew"
     return ""
+
+
+def _is_packed(header: Any) -> bool:
+    """Whether the pixels are compressed."""
+    syntax = str(getattr(header.file_meta, "TransferSyntaxUID", ""))
+    return syntax.startswith(_JPEG) or syntax == _RUN_LENGTHS
 
 
 def _kind(types: tuple[str, ...], component: str) -> Kind:

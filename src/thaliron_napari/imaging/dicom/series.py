@@ -1,7 +1,7 @@
 """What a folder of DICOM files holds: its series, each with its place in the patient, from the headers alone."""
 
 import os
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable
 from concurrent.futures import CancelledError
 from dataclasses import dataclass, field, replace
@@ -17,7 +17,7 @@ from thaliron_napari.imaging.dicom.values import quiet_pydicom
 from thaliron_napari.imaging.files import is_image_path
 from thaliron_napari.imaging.grid import Grid, SourceGrid
 
-Files = tuple[tuple[Path, tuple[int, ...]], ...]
+Slices = tuple[tuple[Path, int], ...]
 _KINDS: tuple[Kind, ...] = ("magnitude", "phase", "real", "imaginary", "field map")
 
 
@@ -57,8 +57,10 @@ class Series:
         Count the patients and the studies among the files from 0, studies by date.
     rank : tuple of float
         See :func:`thaliron_napari.imaging.dicom.role.preference`.
-    echoes : tuple of tuple of (Path, tuple of int)
-        Files of each echo in order of the slices, and the frames to take out of each; no frames: the file as it is.
+    echoes : tuple of tuple of (Path, int)
+        File and frame (from 0) of each slice of each echo, in order along the normal.
+    takes_apart : bool
+        Whether the frames must be taken out of their files to be converted.
     """
 
     label: str
@@ -77,7 +79,8 @@ class Series:
     patient: int
     study: int
     rank: tuple[float, ...] = field(default=(), repr=False)
-    echoes: tuple[Files, ...] = field(default=(), repr=False)
+    echoes: tuple[Slices, ...] = field(default=(), repr=False)
+    takes_apart: bool = False
 
     @property
     def grid(self) -> Grid | None:
@@ -269,18 +272,18 @@ def _one_series(images: list[DicomImage], patient: int, study: int) -> Series:
         patient,
         study,
         preference(facts, voxel_mm3, slices, first.number),
-        tuple(_files_of(stack) for stack in stacks),
+        tuple(tuple((image.path, image.frame) for image in stack) for stack in stacks),
+        any(_must_be_taken_apart(stack) for stack in stacks),
     )
 
 
-def _files_of(stack: list[DicomImage]) -> Files:
-    """The files of a stack; frames of a file that holds others too, or scales them one by one, are named."""
-    frames: dict[Path, list[int]] = defaultdict(list)
-    for image in stack:
-        frames[image.path].append(image.frame)
-    is_mixed = any(image.frames != len(frames[image.path]) for image in stack)
-    takes_apart = stack[0].is_multi_frame and (is_mixed or len({image.scale for image in stack}) > 1)
-    return tuple((path, tuple(numbers) if takes_apart else ()) for path, numbers in frames.items())
+def _must_be_taken_apart(stack: list[DicomImage]) -> bool:
+    """Whether a file holds frames of other stacks too, scales them one by one, or packs them: see frames.py."""
+    if not stack[0].is_multi_frame:
+        return False
+    here = Counter(image.path for image in stack)
+    is_mixed = any(image.frames != here[image.path] for image in stack)
+    return is_mixed or len({image.scale for image in stack}) > 1 or stack[0].is_packed
 
 
 def _labelled(series: list[Series]) -> tuple[Series, ...]:
