@@ -14,10 +14,10 @@ from thaliron_napari.case import open_case
 Run = Callable[..., str]
 
 
-@pytest.fixture
-def study(tmp_path: Path) -> Path:
-    """A patient's folder: T1 before and after contrast, FLAIR, raw gradient echo, map, a gap, and a localizer."""
-    folder = tmp_path / "DOE_JANE"
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A patient's folder, never written to: T1 before and after contrast, FLAIR, raw gradient echo, map, a gap, and a localizer."""
+    folder = tmp_path_factory.mktemp("study") / "DOE_JANE"
     gre = {"spacing": (1.0, 1.0, 2.0), "corner": (-7.0, -6.0, -6.0)}
     map_tags = {"PixelRepresentation": 1, "RescaleType": "ppb"}
     for n, made in enumerate(
@@ -105,13 +105,14 @@ def test_bad_places_are_refused(tmp_path: Path, study: Path, refused: Run, out: 
     assert "choose by the numbers listed" in refused("import", study / "axial", study / "sagittal", "--out", out)
 
 
-def test_two_patients_are_not_mixed(study: Path, done: Run, refused: Run, out: Path) -> None:
-    write_classic(study / "other", Made("flair", 9, tags={"PatientID": "OTHER"}))
-    assert "more than one patient" in refused("import", study, "--out", out)
-    assert "more than one patient" in refused("import", study, "--out", out, "--flair", "9", "--t1", "1")
-    listed = rows(done("import", study, "--list"))
+def test_two_patients_are_not_mixed(study: Path, tmp_path: Path, done: Run, refused: Run, out: Path) -> None:
+    write_classic(tmp_path / "other", Made("flair", 9, tags={"PatientID": "OTHER"}))
+    both = (study, tmp_path / "other")
+    assert "more than one patient" in refused("import", *both, "--out", out)
+    assert "more than one patient" in refused("import", *both, "--out", out, "--flair", "9", "--t1", "1")
+    listed = rows(done("import", *both, "--list"))
     assert {listed[n].rsplit("(", 1)[1] for n in ("1", "9")} == {"patient 1)", "patient 2)"}
-    done("import", study, "--out", out, "--flair", "9")
+    done("import", *both, "--out", out, "--flair", "9")
 
 
 @pytest.mark.parametrize("name", ["ge_fieldmap", "siemens_xa30_gre_phase", "enhanced_mr"])

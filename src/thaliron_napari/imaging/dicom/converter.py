@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thaliron_napari.errors import ImageError
-from thaliron_napari.imaging.dicom.frames import read_frame, write_frames
+from thaliron_napari.imaging.dicom.frames import read_frames, write_frames
 from thaliron_napari.imaging.dicom.role import Kind
 from thaliron_napari.imaging.dicom.series import Series, Slices
 from thaliron_napari.imaging.dicom.stack import same_voxels
@@ -125,16 +125,20 @@ def _check_voxels(series: Series, slices: Slices, image: Converted) -> None:
     columns, rows, count = series.source_grid.shape
     i, j = np.meshgrid(np.arange(columns), np.arange(rows))
     step = np.linalg.inv(image.grid.affine) @ series.source_grid.affine
-    pairs = []
+    of_file: dict[Path, list[int]] = {}
     for k in np.unique(np.linspace(0, count - 1, _SLICES_COMPARED).round().astype(int)).tolist():
+        of_file.setdefault(slices[k][0], []).append(k)
+    pairs = []
+    for path, chosen in of_file.items():
         try:
-            pixels = read_frame(*slices[k])
+            stored = read_frames(path, [slices[k][1] for k in chosen])
         except OSError as error:
             raise _unreadable(series, error) from error
-        if pixels is None:
-            return
-        index = np.rint(np.stack([i, j, np.full_like(i, k)], axis=-1) @ step[:3, :3].T + step[:3, 3]).astype(int)
-        pairs.append((pixels, values[tuple(np.moveaxis(index, -1, 0))]))
+        for k, pixels in zip(chosen, stored, strict=bool(stored)):
+            index = np.rint(np.stack([i, j, np.full_like(i, k)], axis=-1) @ step[:3, :3].T + step[:3, 3]).astype(int)
+            pairs.append((pixels, values[tuple(np.moveaxis(index, -1, 0))]))
+    if not pairs:
+        return
     if series.manufacturer != "Philips":
         pairs = [(np.stack([one for one, _ in pairs]), np.stack([other for _, other in pairs]))]
     with np.errstate(all="ignore"):  # a damaged scale may be any number; then they are not alike

@@ -73,19 +73,19 @@ def write_frames(path: Path, frames: Sequence[int], folder: Path) -> None:
         raise ImageError(f"A file of many frames could not be taken apart ({type(error).__name__}).") from error
 
 
-def read_frame(path: Path, frame: int) -> NDArray[np.float64] | None:
-    """The values of a frame, its rescale slope and intercept applied.
+def read_frames(path: Path, frames: Sequence[int]) -> list[NDArray[np.float64]]:
+    """The values of frames, their rescale slopes and intercepts applied.
 
     Parameters
     ----------
     path : Path
-    frame : int
+    frames : sequence of int
         Counted from 0.
 
     Returns
     -------
-    array (rows, columns) or None
-        None where they are compressed.
+    list of arrays (rows, columns)
+        In the order asked for; empty where the pixels are compressed.
 
     Raises
     ------
@@ -101,16 +101,20 @@ def read_frame(path: Path, frame: int) -> NDArray[np.float64] | None:
             header = pydicom.dcmread(file, stop_before_pixels=True, force=True)
             syntax = header.file_meta.get("TransferSyntaxUID", None)
             if syntax is None or syntax.is_compressed:
-                return None
-            ((_, pixels),) = _pixels(file, header, {frame})
-            bits, is_signed = int(header.BitsAllocated), bool(header.PixelRepresentation)
-            kind = np.dtype(f"{'<' if syntax.is_little_endian else '>'}{'i' if is_signed else 'u'}{bits // 8}")
-            values = np.frombuffer(pixels, kind).reshape(int(header.Rows), int(header.Columns))
-            if not is_signed:
-                values = values & (2 ** int(header.get("BitsStored", bits)) - 1)
+                return []
             own, shared = _functional_groups(header)
-            scale = FunctionalGroups(own[frame] if own else None, shared)("PixelValueTransformationSequence") or header
-            return values * (number_of(scale, "RescaleSlope") or 1.0) + (number_of(scale, "RescaleIntercept") or 0.0)
+            shape, bits = (int(header.Rows), int(header.Columns)), int(header.BitsAllocated)
+            is_signed = bool(header.PixelRepresentation)
+            kind = np.dtype(f"{'<' if syntax.is_little_endian else '>'}{'i' if is_signed else 'u'}{bits // 8}")
+            used = -1 if is_signed else 2 ** int(header.get("BitsStored", bits)) - 1
+            values = {}
+            for frame, pixels in _pixels(file, header, set(frames)):
+                groups = FunctionalGroups(own[frame] if own else None, shared)
+                scale = groups("PixelValueTransformationSequence") or header
+                slope, offset = number_of(scale, "RescaleSlope") or 1.0, number_of(scale, "RescaleIntercept") or 0.0
+                stored = (np.frombuffer(pixels, kind).reshape(shape) & used).astype(np.float64)
+                values[frame] = stored * slope + offset
+            return [values[frame] for frame in frames]
     except OSError:
         raise
     except Exception as error:  # as above
