@@ -16,7 +16,7 @@ Run = Callable[..., str]
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A patient's folder, never written to: T1 before and after contrast, FLAIR, raw gradient echo, map, a gap, and a localizer."""
+    """A patient's folder, never written to: T1s, FLAIR, raw gradient echo, map, one with a gap, and a localizer."""
     folder = tmp_path_factory.mktemp("study") / "DOE_JANE"
     gre = {"spacing": (1.0, 1.0, 2.0), "corner": (-7.0, -6.0, -6.0)}
     map_tags = {"PixelRepresentation": 1, "RescaleType": "ppb"}
