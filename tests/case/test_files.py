@@ -8,27 +8,16 @@ import nibabel as nib
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from readings import read_head
 
-from thaliron_napari.case import Case, CsfCircle, files, lesions, open_case, thalamus
-from thaliron_napari.case.csf import place_circle
+from thaliron_napari.case import Case, files, open_case
 from thaliron_napari.errors import CaseError
-from thaliron_napari.imaging import read_label_map
 
 
 @pytest.fixture
 def read_case(head, tmp_path: Path) -> Case:
     """The head, read: thalami drawn as they are, both circles, the first two lesions."""
-    case = open_case([head.folder], derivatives=tmp_path, reader="me")
-    truth = read_label_map(head.thalami).data
-    for side, label in (("left", 1), ("right", 2)):
-        for z in np.flatnonzero((truth == label).any(axis=(1, 2))).tolist():
-            case.apply(thalamus.set_contour(case, side, z, truth[z] == label, "draw"))
-        index = case.images["qsm"].grid.index(head.atria[side])
-        case.apply(place_circle(case, side, CsfCircle((round(index[0]), index[1], index[2]), 3.0)))
-    for seed in head.seeds[:2]:
-        case.apply(lesions.grow(case, case.images["flair"].grid.nearest(seed)))
-    case.apply(lesions.set_state(case, 1, "accepted"))
-    return case
+    return read_head(head, open_case([head.folder], derivatives=tmp_path, reader="me"))
 
 
 def test_label_maps_lie_on_the_files_own_grid_for_other_programs(head, read_case: Case) -> None:
@@ -69,7 +58,8 @@ def test_sidecars_say_what_it_came_from(head, read_case: Case, tmp_path: Path) -
     anat = {path.name: path for path in files.save(read_case)}
     digest = hashlib.sha256(head.qsm.read_bytes()).hexdigest()
     beside = json.loads(anat["sub-ball_space-QSM_desc-thalamus_dseg.json"].read_text("utf-8"))
-    assert {"File": head.qsm.name, "SHA256": digest} in beside["Sources"]
+    uri = f"bids:raw:sub-ball/anat/{head.qsm.name}"
+    assert (beside["SpatialReference"], beside["Sources"][0], beside["SourceHashes"][uri]) == (uri, uri, digest)
     assert (beside["Reader"], beside["Labels"]["1"]) == ("me", "left thalamus")
     circles = json.loads(anat["sub-ball_space-QSM_desc-csf_mask.json"].read_text("utf-8"))["Circles"]
     assert np.allclose(circles["left"]["CentreRasMm"][:2], head.atria["left"][:2], atol=0.01)

@@ -1,25 +1,37 @@
 """The files a case leaves behind: label maps on the images' own grids, with sidecars that say where they came from."""
 
-import json
-from collections.abc import Iterable
+import errno
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from thaliron_napari import __version__
 from thaliron_napari.case.annotations import SIDES
-from thaliron_napari.case.case import Case, Role
+from thaliron_napari.case.case import ROLE_NAME, Case, Role
 from thaliron_napari.case.csf import csf_mask
+from thaliron_napari.case.derivative import PROGRAM, describe, root_of, uris
 from thaliron_napari.case.fusion import fixed_image, movable
 from thaliron_napari.errors import CaseError
 from thaliron_napari.imaging import Source
-from thaliron_napari.imaging.files import replace_file, write_label_map
+from thaliron_napari.imaging.files import sweep, write_json, write_label_map
 from thaliron_napari.imaging.transforms import write_itk_transform, write_matrix
+
+__all__ = ["describe_dataset", "provenance", "save", "signature", "write_json", "writing_to"]
 
 # What the images are called in names of files.
 _SPACE: dict[Role, str] = {"qsm": "QSM", "flair": "FLAIR", "t1": "T1w", "t1ce": "T1CE", "magnitude": "GRE"}
+
+_REMEDY = {
+    errno.ENOSPC: "free some space there",
+    errno.EDQUOT: "free some space there",
+    errno.EACCES: "see that you may write there",
+    errno.EPERM: "see that you may write there",
+    errno.EROFS: "see that you may write there",
+}
 
 
 def save(case: Case) -> list[Path]:
@@ -37,73 +49,123 @@ def save(case: Case) -> list[Path]:
     """
     if case.folder is None:
         raise CaseError("This case was opened without a folder for its files; open it from files on disk.")
-    try:
+    with writing_to(case):
+        for folder in (case.folder, root_of(case.folder)):
+            sweep(folder)
         written = [*_write_maps(case, case.folder), *_write_transforms(case, case.folder)]
-        return [*written, _write_description(case.folder)]
+    return [*written, *describe_dataset(case)]
+
+
+def describe_dataset(case: Case) -> list[Path]:
+    """Write BIDS' word on the derivative dataset that holds this case, see :func:`derivative.describe`.
+
+    Raises
+    ------
+    CaseError
+        When it cannot be written, or the description that is there is damaged.
+    """
+    assert case.folder is not None, "a case in memory has no files"
+    with writing_to(case):
+        return describe(root_of(case.folder), [source.path for source in _sources(case, case.images)])
+
+
+@contextmanager
+def writing_to(case: Case) -> Iterator[None]:
+    """Say in words what keeps a case's files from being written.
+
+    Raises
+    ------
+    CaseError
+        In place of any OSError.
+    """
+    try:
+        yield
     except OSError as error:
-        raise CaseError(
-            f"{case.folder} cannot be written to ({error.strerror}); free space or choose another."
-        ) from error
+        todo = _REMEDY.get(error.errno or 0, "look after the disk or the network")
+        why = error.strerror or str(error)
+        raise CaseError(f"{case.folder} cannot be written to ({why}); {todo} and save again.") from error
 
 
-def write_json(path: Path, content: Any) -> Path:
-    """Write JSON beside and rename it into place."""
-    text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
-    replace_file(path, lambda beside: beside.write_text(text, "utf-8"))
-    return path
-
-
-def provenance(case: Case, sources: Iterable[str]) -> dict[str, Any]:
-    """Who made a file with what program, when, and from which image files."""
-    used = [case.images[role].source for role in sources if role in case.images]
-    return signature([source for source in used if source is not None], case.reader)
+def provenance(case: Case, roles: Iterable[Role]) -> dict[str, Any]:
+    """Who made a file of a case with what program, when, and from which images: BIDS URIs, and SHA-256 by these."""
+    names = _names(case)
+    digests = {names[source.path]: source.sha256 for source in _sources(case, roles)}
+    return signature([], case.reader) | {"Sources": list(digests), "SourceHashes": digests}
 
 
 def signature(sources: Iterable[Source], reader: str = "") -> dict[str, Any]:
-    """As :func:`provenance`, of files that belong to no case."""
+    """As :func:`provenance`, of files that belong to no case and thus to no dataset."""
     return {
-        "GeneratedBy": [{"Name": "ThalIron", "Version": __version__}],
+        "GeneratedBy": [PROGRAM],
         "Reader": reader or None,
         "Time": datetime.now(UTC).isoformat(timespec="seconds"),
         "Sources": [{"File": s.path.name, "SHA256": s.sha256} for s in sources],
     }
 
 
+def _names(case: Case) -> dict[Path, str]:
+    """BIDS URI of every image file of a case."""
+    assert case.folder is not None, "a case in memory has no files"
+    return uris(root_of(case.folder), [source.path for source in _sources(case, case.images)])
+
+
+def _sources(case: Case, roles: Iterable[Role]) -> list[Source]:
+    found = [case.images[role].source for role in roles if role in case.images]
+    return [source for source in found if source is not None]
+
+
 def _write_maps(case: Case, folder: Path) -> list[Path]:
     notes, written = case.annotations, []
     if "qsm" in case.images:
-        qsm = case.images["qsm"]
-        stem = folder / f"{case.stem}_space-QSM_desc-thalamus_dseg"
-        write_label_map(f"{stem}.nii.gz", notes.maps["thalami"], qsm)
-        labels = {"1": "left thalamus", "2": "right thalamus"}
-        keys = {side: notes.keys(side) for side in SIDES}
-        written += [Path(f"{stem}.nii.gz")]
-        written += [
-            write_json(
-                Path(f"{stem}.json"), {"Labels": labels, "KeySlices": keys, **provenance(case, ["qsm", "flair"])}
-            )
-        ]
-        stem = folder / f"{case.stem}_space-QSM_desc-csf_mask"
-        write_label_map(f"{stem}.nii.gz", csf_mask(case), qsm)
-        circles = {}
-        for side in SIDES:
-            circle = notes.csf(side)
-            if circle is not None:
-                centre = [round(float(v), 3) for v in qsm.grid.world(np.array(circle.centre))]
-                circles[side] = {
-                    "CentreRasMm": centre,
-                    "RadiusMm": circle.radius_mm,
-                    "Slice": round(circle.centre[0]),
-                }
-        written += [Path(f"{stem}.nii.gz")]
-        written += [write_json(Path(f"{stem}.json"), {"Circles": circles, **provenance(case, ["qsm"])})]
+        thalami = {
+            "Description": "The thalami, contoured by hand on slices and filled between them",
+            "Labels": {"1": "left thalamus", "2": "right thalamus"},
+            "KeySlices": {side: notes.keys(side) for side in SIDES},
+            **provenance(case, ["qsm", "flair"]),
+        }
+        written += _write_map(case, "qsm", "desc-thalamus_dseg", notes.maps["thalami"], thalami)
+        csf = {
+            "Description": "Circles of cerebrospinal fluid in the lateral ventricles: 1 on the left, 2 on the right",
+            "Type": "ROI",
+            "Circles": _circles(case),
+            **provenance(case, ["qsm"]),
+        }
+        written += _write_map(case, "qsm", "desc-csf_mask", csf_mask(case), csf)
     if "flair" in case.images:
-        stem = folder / f"{case.stem}_space-FLAIR_desc-lesions_dseg"
-        write_label_map(f"{stem}.nii.gz", notes.maps["lesions"], case.images["flair"])
-        states = {str(lesion.number): lesion.to_fact() for lesion in notes.lesions()}
-        written += [Path(f"{stem}.nii.gz")]
-        written += [write_json(Path(f"{stem}.json"), {"Lesions": states, **provenance(case, ["flair"])})]
+        lesions = {
+            "Description": "T2 lesions, one number each, with the reader's word on each",
+            "Lesions": {str(lesion.number): lesion.to_fact() for lesion in notes.lesions()},
+            **provenance(case, ["flair"]),
+        }
+        written += _write_map(case, "flair", "desc-lesions_dseg", notes.maps["lesions"], lesions)
     return written
+
+
+def _write_map(case: Case, on: Role, ending: str, labels: NDArray[Any], sidecar: dict[str, Any]) -> list[Path]:
+    """A label map on the grid of an image, and what is said of it."""
+    assert case.folder is not None, "a case in memory has no files"
+    image = case.images[on]
+    stem = f"{case.stem}_space-{_SPACE[on]}_{ending}"
+    files = [case.folder / f"{stem}.nii.gz", case.folder / f"{stem}.json"]
+    write_label_map(files[0], labels, image)
+    if image.source is not None:
+        sidecar = {"SpatialReference": _names(case)[image.source.path]} | sidecar
+    write_json(files[1], sidecar)
+    return files
+
+
+def _circles(case: Case) -> dict[str, Any]:
+    circles = {side: case.annotations.csf(side) for side in SIDES}
+    grid = case.images["qsm"].grid
+    return {
+        side: {
+            "CentreRasMm": [round(float(v), 3) for v in grid.world(np.array(circle.centre))],
+            "RadiusMm": circle.radius_mm,
+            "Slice": round(circle.centre[0]),
+        }
+        for side, circle in circles.items()
+        if circle is not None
+    }
 
 
 def _write_transforms(case: Case, folder: Path) -> list[Path]:
@@ -121,6 +183,7 @@ def _write_transforms(case: Case, folder: Path) -> list[Path]:
         write_itk_transform(files[0], fact["matrix"])
         write_matrix(files[1], fact["matrix"])
         about = {
+            "Description": f"Rigid motion that brings the {ROLE_NAME[role]} onto the {ROLE_NAME[to]}",
             "MatrixRasMm": fact["matrix"],
             "Direction": "a point of the fixed image to a point of the moving one, in RAS mm (the .tfm in ITK's LPS)",
             "ShiftMm": round(fact["shift_mm"], 4),
@@ -131,17 +194,3 @@ def _write_transforms(case: Case, folder: Path) -> list[Path]:
         write_json(files[2], about | provenance(case, [role, to]))
         written += files
     return written
-
-
-def _write_description(folder: Path) -> Path:
-    """BIDS' word on the derivative dataset that holds this case: the folder above the subject's."""
-    root = next(p.parent for p in [folder, *folder.parents] if p.name.startswith("sub-"))
-    return write_json(
-        root / "dataset_description.json",
-        {
-            "Name": "ThalIron readings",
-            "BIDSVersion": "1.10.0",
-            "DatasetType": "derivative",
-            "GeneratedBy": [{"Name": "ThalIron", "Version": __version__}],
-        },
-    )

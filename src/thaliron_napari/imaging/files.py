@@ -1,13 +1,16 @@
 """NIfTI and MGZ files, read into the program's orientation and written back on their own grid."""
 
 import hashlib
+import json
 import math
 import os
-import tempfile
+import time
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import nibabel as nib
 import numpy as np
@@ -21,6 +24,8 @@ from thaliron_napari.imaging.volume import Source, Volume
 SUFFIXES = (".nii", ".nii.gz", ".mgz", ".mgh")
 _HEADER_BYTES = 2**16
 _MOST_TAGS = 2**24  # bytes that FreeSurfer may write behind the voxels
+_BESIDE = ".writing-"
+_STALE_S = 86_400.0
 _GZIP = b"\x1f\x8b"
 _CUT_OFF = "{} is cut off or damaged: its voxels cannot be read; copy or export it anew."
 
@@ -127,22 +132,36 @@ def replace_file(path: str | os.PathLike[str], write: Callable[[Path], object]) 
         raise
 
 
+def write_json(path: Path, content: Any) -> Path:
+    """Write JSON beside and rename it into place."""
+    text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+    replace_file(path, lambda beside: beside.write_text(text, "utf-8"))
+    return path
+
+
 def _replace(path: Path, write: Callable[[Path], object]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     suffix = "".join(s for s in (".nii.gz",) if path.name.endswith(s)) or path.suffix
-    handle, name = tempfile.mkstemp(prefix=".writing-", suffix=suffix, dir=path.parent)
-    os.close(handle)
-    beside = Path(name)
+    # not tempfile's: those are private, which would lock colleagues out of a share
+    beside = path.with_name(f"{_BESIDE}{uuid4().hex[:12]}{suffix}")
     try:
+        beside.touch(exist_ok=False)
         write(beside)
         with beside.open("rb+") as file:
             os.fsync(file.fileno())
-        umask = os.umask(0)
-        os.umask(umask)
-        beside.chmod(0o666 & ~umask)  # mkstemp makes it private, which would lock colleagues out of a share
         beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
+    except BaseException:
+        with suppress(OSError):  # what went wrong first is what matters
+            beside.unlink()
+        raise
+
+
+def sweep(folder: Path) -> None:
+    """Remove what a crash left beside the files of a folder, once it is so old that nobody is writing it still."""
+    with suppress(OSError):
+        for file in list(folder.glob(f"{_BESIDE}*")):
+            if time.time() - file.stat().st_mtime > _STALE_S:
+                file.unlink()
 
 
 def read_header(path: str | os.PathLike[str]) -> Header:

@@ -75,17 +75,21 @@ def turn_angle_deg(matrix: ArrayLike) -> float:
 def write_itk_transform(path: str | os.PathLike[str], matrix: ArrayLike) -> None:
     """Write a transform as ITK's text file (.tfm or .txt), which 3D Slicer, ITK-SNAP and ANTs read.
 
+    The five lines are written here, as ITK's own writer leaves an empty file on a full disk and says nothing.
+
     Parameters
     ----------
     path : path
     matrix : array (4, 4)
         RAS+ mm, fixed world to moving world.
     """
-    import SimpleITK as sitk
-
     lps = _FLIP @ _checked(matrix, "The transform") @ _FLIP
-    transform = sitk.AffineTransform(lps[:3, :3].ravel().tolist(), lps[:3, 3].tolist())
-    replace_file(_itk_path(path), lambda beside: sitk.WriteTransform(transform, str(beside)))
+    numbers = " ".join(repr(float(v)) for v in [*lps[:3, :3].ravel(), *lps[:3, 3]])
+    text = (
+        "#Insight Transform File V1.0\n#Transform 0\nTransform: AffineTransform_double_3_3\n"
+        f"Parameters: {numbers}\nFixedParameters: 0 0 0\n"
+    )
+    replace_file(_itk_path(path), lambda beside: beside.write_text(text, "utf-8", newline="\n"))
 
 
 def read_itk_transform(path: str | os.PathLike[str]) -> Affine:
@@ -119,10 +123,7 @@ def write_matrix(path: str | os.PathLike[str], matrix: ArrayLike) -> None:
     """Write a transform as four lines of four numbers (RAS+ mm, fixed world to moving world)."""
     lines = "".join(" ".join(repr(float(v)) for v in row) + "\n" for row in _checked(matrix, "The transform"))
 
-    def write(beside: Path) -> None:
-        beside.write_text(lines, "utf-8")
-
-    replace_file(path, write)
+    replace_file(path, lambda beside: beside.write_text(lines, "utf-8"))
 
 
 def read_matrix(path: str | os.PathLike[str]) -> Affine:

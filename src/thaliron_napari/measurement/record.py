@@ -15,10 +15,10 @@ from scipy import ndimage
 
 from thaliron_napari.case import Case
 from thaliron_napari.case.csf import csf_mask
-from thaliron_napari.case.files import provenance, write_json
+from thaliron_napari.case.files import describe_dataset, provenance, writing_to
 from thaliron_napari.errors import GridError
 from thaliron_napari.imaging import Grid
-from thaliron_napari.imaging.files import replace_file
+from thaliron_napari.imaging.files import replace_file, write_json
 from thaliron_napari.measurement.dictionary import dictionary_of
 from thaliron_napari.measurement.lesions import measure_lesions
 from thaliron_napari.measurement.susceptibility import region_statistics, relative_ppb
@@ -133,15 +133,25 @@ def write_record(case: Case) -> Path:
     Raises
     ------
     CaseError
-        When the unit of the QSM is ambiguous.
+        When the unit of the QSM is ambiguous, or the folder cannot be written to.
     """
     assert case.folder is not None, "a case in memory has no files"
-    content = measure_case(case).to_json() | provenance(case, ["qsm", "flair", "t1", "t1ce"])
-    return write_json(case.folder / f"{case.stem}_desc-measurements.json", content)
+    record = measure_case(case).to_json()
+    with writing_to(case):
+        content = record | provenance(case, ["qsm", "flair", "t1", "t1ce"])
+        path = write_json(case.folder / f"{case.stem}_desc-measurements.json", content)
+    describe_dataset(case)
+    return path
 
 
 def write_lesions(case: Case) -> Path:
-    """Write one row a lesion: number, volume, centre, signal, the reader's word on it and on its enhancement."""
+    """Write one row a lesion: number, volume, centre, signal, the reader's word on it and on its enhancement.
+
+    Raises
+    ------
+    CaseError
+        When there is no FLAIR, or the folder cannot be written to.
+    """
     assert case.folder is not None, "a case in memory has no files"
     flair = case.volume("flair")
     measures = {m.number: m for m in measure_lesions(flair.data, case.annotations.maps["lesions"], flair.grid)}
@@ -154,7 +164,9 @@ def write_lesions(case: Case) -> Path:
         enhancing = "n/a" if lesion.enhancing is None else str(int(lesion.enhancing))
         rows.append("\t".join([str(lesion.number), *cells, lesion.state, enhancing]))
     path = case.folder / f"{case.stem}_desc-lesions.tsv"
-    replace_file(path, lambda beside: beside.write_text("\n".join(rows) + "\n", "utf-8"))
+    with writing_to(case):
+        replace_file(path, lambda beside: beside.write_text("\n".join(rows) + "\n", "utf-8"))
+    describe_dataset(case)
     return path
 
 
