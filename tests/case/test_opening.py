@@ -1,14 +1,17 @@
 """Which file is which image, whose it is, and where the reader's work goes."""
 
 import shutil
+import unicodedata
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from thaliron_napari.case import open_case
 from thaliron_napari.case.annotations import CsfCircle
 from thaliron_napari.case.csf import place_circle, side_of
-from thaliron_napari.case.opening import default_derivatives, find_images, identify
+from thaliron_napari.case.opening import default_derivatives, find_images, identify, reader_label
 from thaliron_napari.errors import CaseError, GridError, ImageError
 
 BIDS = "sub-01/ses-02/anat/sub-01_ses-02_"
@@ -138,3 +141,54 @@ def test_sides_are_the_patients(head) -> None:
     for side, point in head.atria.items():
         assert (point[0] < 0) == (side == "left")
         assert side_of(case, case.images["qsm"].grid.index(point)[2]) == side
+
+
+@pytest.mark.parametrize(
+    ("name", "label"),
+    [
+        ("Anna", "Anna"),
+        ("Dr. Anna Müller", "DrAnnaMüller"),
+        ("Ä", "Ä"),
+        ("A\N{COMBINING DIAERESIS}", "Ä"),
+        ("A.\N{COMBINING DIAERESIS}", "A"),
+        ("李明", "李明"),
+        ("राम", "राम"),
+        ("रमा", "रमा"),
+        ("Ольга-2", "Ольга2"),
+        ("٣", "٣"),
+        ("../../etc", "etc"),
+        ("R\N{HEAVY BLACK HEART}\N{VARIATION SELECTOR-16}", "R"),
+    ],
+)
+def test_a_readers_folder_is_named_in_the_readers_own_script(name: str, label: str) -> None:
+    assert reader_label(name) == label
+    folder = default_derivatives(Path("/d/sub-01/anat/sub-01_FLAIR.nii.gz"), name)
+    assert folder == Path(f"/d/derivatives/thaliron-{label}")
+
+
+@pytest.mark.parametrize("name", ["!?", " ", "\N{COMBINING DIAERESIS}", "/", "\udcff"])
+def test_a_name_without_a_letter_or_digit_is_refused(name: str, head) -> None:
+    with pytest.raises(CaseError, match="neither letter nor digit"):
+        reader_label(name)
+    with pytest.raises(CaseError, match="neither letter nor digit"):
+        open_case([head.folder], reader=name)
+
+
+@settings(derandomize=True, max_examples=200)
+@given(st.text(max_size=60))
+def test_a_readers_label_is_one_folder_or_refused(name: str) -> None:
+    try:
+        label = reader_label(name)
+    except CaseError:
+        assert not any(sign.isalnum() for sign in name)
+        return
+    assert unicodedata.is_normalized("NFC", label)
+    assert reader_label(label) == label == reader_label(unicodedata.normalize("NFD", name))
+    assert not set(label) & set('/\\.:*?"<>|-_ \0\n')
+    assert len(f"thaliron-{label}".encode()) <= 255
+
+
+def test_a_name_too_long_for_a_folder_is_refused() -> None:
+    assert len(reader_label("李" * 60)) == 60
+    with pytest.raises(CaseError, match="too long"):
+        reader_label("a" * 300)

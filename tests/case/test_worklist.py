@@ -167,6 +167,43 @@ def test_readers_do_not_see_each_others_work_as_theirs(dataset: Path, tmp_path: 
     assert listed(dataset)["sub-1"].state == "not begun"
 
 
+def test_the_folder_of_ones_own_is_never_anothers(dataset: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    case = open_case([dataset / "sub-1"], reader="Müller")
+    circle(case, "left")
+    monkeypatch.chdir(dataset)
+    for own in (dataset / "derivatives" / "thaliron-Müller", Path("derivatives", "thaliron-Müller")):
+        assert listed(dataset, derivatives=own)["sub-1"].also_read == ()
+    assert listed(dataset, reader="李明")["sub-1"].also_read == ("thaliron-Müller",)
+
+
+@pytest.mark.parametrize("folder", ["thaliron", "thaliron-Anna", "thaliron-李明"])
+def test_what_a_reader_left_is_never_an_image(dataset: Path, folder: str) -> None:
+    """Even where it is named as one, and the case has none of its own."""
+    image(dataset / "derivatives" / folder / "sub-3" / "anat" / "sub-3_Chimap.nii.gz")
+    image(dataset / "derivatives" / folder / "sub-3" / "anat" / "sub-3_desc-x_FLAIR.nii.gz")
+    assert listed(dataset)["sub-3"].images == ("flair",)
+    for path in (dataset / "sub-3", dataset / "sub-3" / "anat" / "sub-3_FLAIR.nii.gz"):
+        case = open_case([path], reader="Ben")
+        assert {role: path_of(case, role) for role in case.images} == {
+            "flair": dataset / "sub-3" / "anat" / "sub-3_FLAIR.nii.gz"
+        }
+    plain = image(dataset.parent / "loose" / "FLAIR.nii.gz").parent
+    image(plain / "derivatives" / folder / "sub-loose" / "anat" / "sub-loose_Chimap.nii.gz")
+    assert list(open_case([plain], reader="Ben").images) == ["flair"]
+
+
+def test_what_another_reader_drew_and_saved_is_no_image(dataset: Path) -> None:
+    hers = open_case([dataset / "sub-1"], reader="Anna")
+    contour(hers, "left", 3)
+    circle(hers, "left")
+    save(hers)
+    his = open_case([dataset / "sub-1"], reader="Ben")
+    assert {path_of(his, role).parent for role in his.images} == {dataset / "sub-1" / "anat"}
+    assert not his.annotations.facts
+    with pytest.raises(CaseError, match="No QSM and no FLAIR"):
+        open_case([dataset / "derivatives" / "thaliron-Anna" / "sub-1"], reader="Ben")
+
+
 @pytest.mark.parametrize("content", [b"{\n", b"not a journal\nx\n", b'{"thaliron-journal":1,"images":{}}\n{"do":{}}\n'])
 def test_a_damaged_journal_stops_nothing(dataset: Path, content: bytes) -> None:
     journal = journal_of(dataset / "derivatives" / "thaliron", "1")

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-import re
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -30,6 +30,7 @@ from thaliron_napari.errors import CaseError
 from thaliron_napari.imaging import Volume, read_volume
 
 _CHOSEN = "image/"
+_LONGEST_LABEL = 240  # bytes: 60 letters of any script; file systems take 255 for a name
 
 
 def find_images(paths: Iterable[Path], known: Mapping[Role, Path] | None = None) -> dict[Role, Path]:
@@ -164,10 +165,43 @@ def chosen_before(facts: Mapping[str, object], root: Path) -> dict[Role, Path]:
 
 
 def default_derivatives(path: Path, reader: str) -> Path:
-    """``derivatives/thaliron`` of the dataset an image or a case's folder belongs to, or beside the image."""
+    """``derivatives/thaliron`` of the dataset an image or a case's folder belongs to, or beside the image.
+
+    Raises
+    ------
+    CaseError
+        When the reader's name gives no folder; see :func:`reader_label`.
+    """
     root = dataset_root(path) or Path(os.path.abspath(path)).parent
-    label = re.sub(r"[^A-Za-z0-9]", "", reader)
-    return root / "derivatives" / (f"thaliron-{label}" if label else "thaliron")
+    return root / "derivatives" / (f"thaliron-{reader_label(reader)}" if reader else "thaliron")
+
+
+def reader_label(name: str) -> str:
+    """What a reader's folder is named by: the letters and digits of the name, of any script.
+
+    Marks that belong to a letter, such as the vowel signs of Devanagari, stay with it: names differ by them. The label
+    is in Unicode's composed form (NFC), so that a name is one folder however the keyboard composes it.
+
+    Raises
+    ------
+    CaseError
+        When there is neither letter nor digit in the name, or it is too long for a folder.
+
+    Examples
+    --------
+    >>> reader_label("Dr. Anna Müller")
+    'DrAnnaMüller'
+    """
+    label = ""
+    is_kept = False
+    for sign in unicodedata.normalize("NFC", name):
+        is_kept = sign.isalnum() or (is_kept and unicodedata.category(sign).startswith("M"))
+        label += sign if is_kept else ""
+    if not label:
+        raise CaseError("The reader's name has neither letter nor digit in it; give one that has, or none.")
+    if len(label.encode()) > _LONGEST_LABEL:
+        raise CaseError("The reader's name is too long to name a folder; shorten it to at most 60 letters.")
+    return label
 
 
 def journal_of(derivatives: Path, subject: str, session: str = "") -> Path:

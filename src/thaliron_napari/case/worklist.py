@@ -47,7 +47,8 @@ class WorklistEntry:
     readers : tuple of str
         Who made the edits, as far as they gave a name.
     also_read : tuple of str
-        Other readers' derivatives in which this case was begun, such as ``thaliron-anna``.
+        Other readers' derivatives in which this case was begun, such as ``thaliron-anna``; not for the eyes of a
+        reader who reads blinded.
     problem : str
         Why the case cannot be opened as it is, without names of files.
     """
@@ -175,8 +176,13 @@ def _begun(seen: Glance) -> bool:
 
 
 def _also_read(case: BidsCase, own: Path) -> tuple[str, ...]:
-    others = sorted(p for p in (case.root / "derivatives").glob("thaliron*") if p != own)
-    return tuple(p.name for p in others if journal_of(p, case.subject, case.session).exists())
+    begun = [
+        folder
+        for folder in sorted((case.root / "derivatives").glob("thaliron*"))
+        if journal_of(folder, case.subject, case.session).exists()
+    ]
+    # By identity: a file system may see anna and Anna, or two ways to write an umlaut, as one folder.
+    return tuple(folder.name for folder in begun if not (own.exists() and folder.samefile(own)))
 
 
 def _problem(images: Mapping[Role, Path], roles: tuple[Role, ...]) -> str:
