@@ -21,6 +21,10 @@ class CaseError(ThalIronError):
     """A case, its journal or its files cannot be opened or written."""
 
 
+class CaseHeldError(CaseError):
+    """A case is open elsewhere, and only one window at a time may change it."""
+
+
 class MeasurementError(ThalIronError):
     """A number cannot be measured from what is there."""
 

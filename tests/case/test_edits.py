@@ -1,10 +1,13 @@
 """The log of edits: whatever is done, undone and redone, the case stands as if it had been done directly."""
 
 import copy
+import shutil
 import tempfile
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -37,28 +40,42 @@ def _change(case: Case, kind: str, a: int, b: int, c: int) -> Edit:
 
 
 STEP = st.tuples(
-    st.sampled_from(["paint", "grow", "fact", "undo", "undo", "redo"]),
+    st.sampled_from(["paint", "grow", "fact", "undo", "undo", "redo", "reopen", "crash"]),
     st.integers(0, 2),
     st.integers(0, 3),
     st.integers(0, 3),
 )
 
 
-@settings(max_examples=30, deadline=None, derandomize=True)
-@given(st.lists(STEP, max_size=14))
-def test_any_sequence_stands_as_a_stack_of_states_would_and_reopens_so(steps: list[tuple[str, int, int, int]]) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        case = _case(Path(folder))
-        before, after = [_state(case)], []
+@pytest.mark.parametrize("snapshot_every", [500, 3])
+@settings(max_examples=40, deadline=None, derandomize=True)
+@given(steps=st.lists(STEP, max_size=24))
+def test_any_sequence_stands_as_a_stack_of_states_would_and_reopens_so(
+    snapshot_every: int, steps: list[tuple[str, int, int, int]]
+) -> None:
+    with (
+        tempfile.TemporaryDirectory() as name,
+        mock.patch.multiple("thaliron_napari.case.case", _SNAPSHOT_EVERY=snapshot_every),
+        mock.patch("os.fsync"),  # only for time
+    ):
+        folder = Path(name)
+        case = _case(folder)
+        before, after = [_state(case)], []  # states behind us, the present one last, and those taken back
         for kind, a, b, c in steps:
             if kind == "undo":
-                assert (case.undo() is None) == (len(before) == 1)
+                assert (case.undo() is not None) == (len(before) > 1)
                 if len(before) > 1:
                     after.append(before.pop())
             elif kind == "redo":
-                assert (case.redo() is None) == (not after)
+                assert (case.redo() is not None) == bool(after)
                 if after:
                     before.append(after.pop())
+            elif kind == "reopen":
+                assert case.close()
+                case = _case(folder)
+            elif kind == "crash":
+                case = _case(_as_a_crash_leaves_it(case, folder))
+                folder = case.folder or folder
             else:
                 edit = _change(case, kind, a, b, c)
                 case.apply(edit)
@@ -66,11 +83,12 @@ def test_any_sequence_stands_as_a_stack_of_states_would_and_reopens_so(steps: li
                     before.append(_state(case))
                     after.clear()
             assert _state(case) == before[-1]
+        words = [e.words for e in case.done], [e.words for e in case.undone]
+        assert case.close()
 
-        again = _case(Path(folder))
-        assert _state(again) == _state(case)
-        assert [e.words for e in again.done] == [e.words for e in case.done]
-        assert [e.words for e in again.undone] == [e.words for e in case.undone]
+        again = _case(folder)
+        assert _state(again) == before[-1]
+        assert ([e.words for e in again.done], [e.words for e in again.undone]) == words
 
         while again.undo():
             pass
@@ -78,6 +96,19 @@ def test_any_sequence_stands_as_a_stack_of_states_would_and_reopens_so(steps: li
         while again.redo():
             pass
         assert _state(again) == (after[0] if after else before[-1])
+        assert again.close()
+
+
+def _as_a_crash_leaves_it(case: Case, folder: Path) -> Path:
+    """A copy of what is on disk while the case is open, in a folder of its own."""
+    assert case.journal.mirror is not None
+    assert case.journal.mirror.wait(10)
+    copy_of = folder / "crashed"
+    copy_of.mkdir()
+    for file in folder.glob("*.jsonl"):
+        shutil.copy(file, copy_of)
+    case.close()
+    return copy_of
 
 
 def test_an_edit_tells_listeners_what_acted() -> None:
@@ -92,7 +123,7 @@ def test_an_edit_tells_listeners_what_acted() -> None:
 def test_an_edit_without_changes_is_no_edit() -> None:
     case = _case()
     case.apply(Edit("nothing", ()))
-    assert case.done == []
+    assert len(case.done) == 0
 
 
 def test_a_stroke_of_some_hundred_voxels_takes_little_room() -> None:

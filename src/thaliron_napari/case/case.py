@@ -1,10 +1,10 @@
 """One patient read by one reader: the images, the annotations, and the one way to change them."""
 
-import zlib
-from collections.abc import Mapping
+import socket
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,11 +14,15 @@ from thaliron_napari import __version__
 from thaliron_napari.annotation import NormalTissue, normal_tissue
 from thaliron_napari.case.annotations import LABEL_MAPS, Annotations
 from thaliron_napari.case.edits import Edit
-from thaliron_napari.case.journal import Journal
+from thaliron_napari.case.history import EditsInOrder, History
+from thaliron_napari.case.journal import JSON, Journal, now, rest_name
 from thaliron_napari.errors import CaseError
 from thaliron_napari.imaging import Volume
 from thaliron_napari.imaging.overlap import check_overlap
 from thaliron_napari.imaging.units import to_ppb, unit_of_file
+
+_SNAPSHOT_EVERY = 500  # lines
+_SNAPSHOT_AT_CLOSE = 100
 
 Role = Literal["qsm", "magnitude", "flair", "t1", "t1ce"]
 ROLE_NAME: dict[Role, str] = {
@@ -72,16 +76,16 @@ class Case:
         self.annotations = Annotations(
             {name: np.zeros(images[on].grid.shape, np.int32) for name, on in LABEL_MAPS.items() if on in images}
         )
-        self.done: list[Edit] = []
-        self.undone: list[Edit] = []
         self._ppb: tuple[str, NDArray[np.float32]] | None = None
         self._stated_unit = self._unit_from_file()
-        self.journal: Journal | None = None
-        if folder is not None:
-            digests = {role: v.source.sha256 for role, v in self.images.items() if v.source is not None}
-            kept: dict[str, str] = {role: digest for role, digest in digests.items() if role in ("qsm", "flair")}
-            self.journal = Journal(folder / f"{self.stem}_desc-edits.jsonl", kept, __version__)
-            self._replay()
+        digests = {role: v.source.sha256 for role, v in self.images.items() if v.source is not None}
+        kept: dict[str, str] = {role: digest for role, digest in digests.items() if role in ("qsm", "flair")}
+        self.journal = Journal(None if folder is None else folder / f"{self.stem}_desc-edits.jsonl", kept, __version__)
+        self.history = History(self.journal, self.annotations)
+        self.history.replay()
+        self.notice = self._notice()
+        """What the reader should know of how this case was found, in one line; mostly empty."""
+        self._opened = False
 
     @property
     def name(self) -> str:
@@ -93,24 +97,79 @@ class Case:
         """What the names of this case's files start with."""
         return f"sub-{self.subject}" + (f"_ses-{self.session}" if self.session else "")
 
+    @property
+    def done(self) -> Sequence[Edit]:
+        """The edits in force, in the order made."""
+        return EditsInOrder(self.journal, self.history.done)
+
+    @property
+    def undone(self) -> Sequence[Edit]:
+        """The edits taken back, the next to be made again last."""
+        return EditsInOrder(self.journal, self.history.undone)
+
+    def claim(self) -> None:
+        """Take the right to change the case, as the first edit does; take in what another window did meanwhile.
+
+        Raises
+        ------
+        CaseHeldError
+            When another window has it.
+        CaseError
+            When the journal is no longer the one that was read.
+        """
+        if self.journal.held:
+            return
+        behind = self.journal.damage.behind() if self.journal.damage is not None else []
+        came = self.journal.claim(self.reader)
+        for number in range(len(self.journal) - came, len(self.journal)):
+            acted = self.history.take(number)
+            if acted is not None:
+                self.changed.emit(acted)
+        if behind:
+            self.apply(self.history.recovery(behind))
+
     def apply(self, edit: Edit) -> None:
-        """Make an edit, remember it for undo, and write it to the journal. An edit without changes does nothing."""
+        """Make an edit, remember it for undo, and write it to the journal. An edit without changes does nothing.
+
+        Raises
+        ------
+        CaseHeldError
+            When another window has the case.
+        """
         if not edit.changes:
             return
+        self._begin()
         edit = edit.signed(self.reader)
         edit.apply(self.annotations)
-        self.done.append(edit)
-        self.undone.clear()
-        self._record({"do": edit.to_json()})
+        self.history.did(self.journal.append({"do": edit.to_json()}), edit)
         self.changed.emit(edit)
 
     def undo(self) -> Edit | None:
         """Take the last edit back; return it, or None where there is none."""
-        return self._move(self.done, self.undone, "undo")
+        return self._move("undo")
 
     def redo(self) -> Edit | None:
         """Make the last edit that was taken back again; return it, or None where there is none."""
-        return self._move(self.undone, self.done, "redo")
+        return self._move("redo")
+
+    def close(self, seconds: float = 5.0) -> bool:
+        """End the work on this case, so that another window can have it.
+
+        Parameters
+        ----------
+        seconds : float
+            How long to wait for the disk.
+
+        Returns
+        -------
+        bool
+            False where not all is on disk yet. The case stays ours then; close it again later.
+        """
+        if self._opened:
+            self._snapshot(_SNAPSHOT_AT_CLOSE)
+            self.journal.append({"close": {"time": now()}})
+            self._opened = False
+        return self.journal.close(seconds)
 
     @property
     def unit(self) -> str | None:
@@ -155,46 +214,44 @@ class Case:
             raise CaseError(f"There is no {ROLE_NAME[role]} in this case; choose one in the step Study.")
         return self.images[role]
 
-    def _move(self, source: list[Edit], target: list[Edit], verb: Literal["undo", "redo"]) -> Edit | None:
-        if not source:
+    def _move(self, verb: Literal["undo", "redo"]) -> Edit | None:
+        self.claim()
+        if not (self.done if verb == "undo" else self.undone):
             return None
-        edit = source.pop()
-        acting = edit.inverse() if verb == "undo" else edit
-        acting.apply(self.annotations)
-        target.append(edit)
-        self._record({verb: edit.words})
-        self.changed.emit(acting)
+        self._begin()
+        edit = (self.done if verb == "undo" else self.undone)[-1]
+        acted = self.history.undo() if verb == "undo" else self.history.redo()
+        self.journal.append({verb: edit.words, "reader": self.reader, "time": now()})
+        self.changed.emit(acted)
         return edit
 
-    def _record(self, line: dict[str, Any]) -> None:
-        if self.journal is not None:
-            self.journal.append(line)
+    def _begin(self) -> None:
+        """What comes before a change: the right to make it, a line that says who we are, now and then a snapshot."""
+        self.claim()
+        if not self._opened:
+            self._opened = True
+            us = {"reader": self.reader, "host": socket.gethostname(), "program": __version__, "time": now()}
+            self.journal.append({"open": us})
+        self._snapshot(_SNAPSHOT_EVERY)
 
-    def _replay(self) -> None:
-        assert self.journal is not None
-        for line in self.journal.read():
-            try:
-                self._replay_line(line)
-            except (ValueError, TypeError, IndexError, zlib.error) as error:
-                raise CaseError(
-                    f"{self.journal.path} is damaged: an edit in it does not fit the images; move that file aside to "
-                    "start this reading anew, or restore it from a backup."
-                ) from error
+    def _snapshot(self, least: int) -> None:
+        """Write a snapshot where there are so many lines since the last."""
+        if len(self.journal) - self.history.snapshot_at >= least:
+            self.history.snapshot_at = self.journal.append({"snapshot": self.history.snapshot()})
 
-    def _replay_line(self, line: dict[str, Any]) -> None:
-        if "do" in line:
-            edit = Edit.from_json(line["do"])
-            edit.apply(self.annotations)
-            self.done.append(edit)
-            self.undone.clear()
-        elif "undo" in line and self.done:
-            edit = self.done.pop()
-            edit.inverse().apply(self.annotations)
-            self.undone.append(edit)
-        elif "redo" in line and self.undone:
-            edit = self.undone.pop()
-            edit.apply(self.annotations)
-            self.done.append(edit)
+    def _notice(self) -> str:
+        """What happened to the journal before, in one line."""
+        journal = self.journal
+        if journal.damage is not None:
+            assert journal.path is not None
+            return (
+                f"The journal is damaged in line {journal.damage.line}: {len(self.done)} edits are here, and the rest "
+                f"is kept in {rest_name(journal.path, journal.damage)}."
+            )
+        opened, closed = journal.last("open"), journal.last("close")
+        if opened is not None and (closed is None or closed < opened) and self.done:
+            return f"The program ended without closing this case; all {len(self.done)} edits are here."
+        return ""
 
     def _unit_from_file(self) -> str | None:
         qsm = self.images.get("qsm")

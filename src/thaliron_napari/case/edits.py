@@ -18,6 +18,7 @@ from thaliron_napari.errors import CaseError
 
 JSON = dict[str, Any]
 Corner = tuple[int, int, int]
+Box = tuple[Corner, Corner]
 
 
 @dataclass(frozen=True)
@@ -156,7 +157,7 @@ class Edit:
             When the object is not an edit.
         """
         try:
-            changes = tuple(_change_from_json(c) for c in line["changes"])
+            changes = tuple(change_from_json(c) for c in line["changes"])
             return Edit(str(line["words"]), changes, str(line["reader"]), str(line["time"]))
         except (KeyError, TypeError, ValueError) as error:
             raise CaseError("A line of the journal is not an edit; the journal is damaged there.") from error
@@ -177,29 +178,41 @@ def voxel_change(annotations: Annotations, name: str, corner: Corner, labels: ND
         The labels wanted in that box.
     """
     box = tuple(slice(c, c + n) for c, n in zip(corner, labels.shape, strict=True))
-    now = annotations.label_map(name)[box]
-    differs = now != labels
-    if not differs.any():
-        return ()
-    tight = tuple(_extent(differs, axis) for axis in range(3))
-    differs = np.ascontiguousarray(differs[tight])
-    start = tuple(c + s.start for c, s in zip(corner, tight, strict=True))
-    return (
-        VoxelChange(
-            name,
-            (start[0], start[1], start[2]),
-            (differs.shape[0], differs.shape[1], differs.shape[2]),
-            _pack(np.packbits(differs)),
-            _pack(now[tight][differs].astype(np.int32)),
-            _pack(np.asarray(labels)[tight][differs].astype(np.int32)),
-        ),
-    )
+    return _difference(name, corner, annotations.label_map(name)[box], labels)
+
+
+def change_from_nothing(name: str, corner: Corner, labels: NDArray[Any]) -> tuple[VoxelChange, ...]:
+    """As :func:`voxel_change`, for a label map that was empty before."""
+    return _difference(name, corner, np.zeros(labels.shape, np.int32), labels)
+
+
+def union(one: Box | None, other: Box) -> Box:
+    """The smallest box (corner, shape) that holds two; the first may be none."""
+    if one is None:
+        return other
+    low = [min(a, b) for a, b in zip(one[0], other[0], strict=True)]
+    ends = [max(a + m, b + n) for a, m, b, n in zip(one[0], one[1], other[0], other[1], strict=True)]
+    shape = [end - start for end, start in zip(ends, low, strict=True)]
+    return (low[0], low[1], low[2]), (shape[0], shape[1], shape[2])
 
 
 def fact_change(annotations: Annotations, name: str, value: Any) -> tuple[FactChange, ...]:
     """Change that sets a fact (None removes it): one change, or none where it is so already."""
     now = annotations.facts.get(name)
     return () if now == value else (FactChange(name, now, value),)
+
+
+def _difference(name: str, corner: Corner, now: NDArray[Any], wanted: NDArray[Any]) -> tuple[VoxelChange, ...]:
+    """Change from one box of labels to another: one, or none where nothing differs."""
+    differs = now != wanted
+    if not differs.any():
+        return ()
+    z, y, x = (_extent(differs, axis) for axis in range(3))
+    differs = np.ascontiguousarray(differs[z, y, x])
+    start = (corner[0] + z.start, corner[1] + y.start, corner[2] + x.start)
+    shape = (differs.shape[0], differs.shape[1], differs.shape[2])
+    before, after = (np.asarray(labels)[z, y, x][differs].astype(np.int32) for labels in (now, wanted))
+    return (VoxelChange(name, start, shape, _pack(np.packbits(differs)), _pack(before), _pack(after)),)
 
 
 def _pack(array: NDArray[Any]) -> bytes:
@@ -212,7 +225,8 @@ def _extent(flags: NDArray[np.bool_], axis: int) -> slice:
     return slice(int(along[0]), int(along[-1]) + 1)
 
 
-def _change_from_json(item: JSON) -> Change:
+def change_from_json(item: JSON) -> Change:
+    """A change from the journal; raises what the object's defect leads to."""
     if "fact" in item:
         return FactChange(item["fact"], item["before"], item["after"])
     z, y, x = (int(n) for n in item["corner"])
