@@ -15,7 +15,7 @@ from thaliron_napari.annotation import NormalTissue, normal_tissue
 from thaliron_napari.case.annotations import LABEL_MAPS, Annotations
 from thaliron_napari.case.edits import Edit
 from thaliron_napari.case.history import EditsInOrder, History
-from thaliron_napari.case.journal import JSON, Journal, now, rest_name
+from thaliron_napari.case.journal import Journal, now, rest_name
 from thaliron_napari.errors import CaseError
 from thaliron_napari.imaging import Volume
 from thaliron_napari.imaging.overlap import check_overlap
@@ -250,7 +250,7 @@ class Case:
             )
         opened, closed = journal.last("open"), journal.last("close")
         if opened is not None and (closed is None or closed < opened) and self.done:
-            return f"The program ended without closing this case; all {len(self.done)} edits are here."
+            return f"The program ended before it could close this case; all {len(self.done)} edits are here."
         return ""
 
     def _unit_from_file(self) -> str | None:

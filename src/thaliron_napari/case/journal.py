@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from thaliron_napari.case.lock import CaseLock
-from thaliron_napari.case.mirror import Mirror
+from thaliron_napari.case.mirror import Mirror, plain_words
 from thaliron_napari.errors import CaseError
 from thaliron_napari.imaging.files import replace_file
 
@@ -156,15 +156,37 @@ class Journal:
             self._stated.update(new)
         return self._add(item)
 
+    def wait(self, seconds: float) -> bool:
+        """Wait until all is on disk, no longer than that; returns whether it is."""
+        return self.mirror is None or self.mirror.saved or (seconds > 0 and self.mirror.wait(seconds))
+
     def close(self, seconds: float = 5.0) -> bool:
         """Wait until all is on disk, no longer than that, and let others have the case; False: not all is yet."""
         if self.mirror is None or self._lock is None:
             return True
-        if not self.mirror.saved and not self.mirror.wait(seconds):
+        if not self.wait(seconds):
             return False
         self.mirror.close()
         self._lock.release()
         return True
+
+    def copy_to(self, folder: str | Path) -> Path:
+        """Write all lines into a file of the journal's name in another folder.
+
+        To go on from it, put it into the case's own folder, in place of the journal there.
+
+        Raises
+        ------
+        CaseError
+            When it cannot be written.
+        """
+        assert self.path is not None
+        copy = Path(folder) / self.path.name
+        try:
+            replace_file(copy, lambda file: file.write_bytes(b"".join(line + b"\n" for line in self._lines)))
+        except OSError as error:
+            raise CaseError(f"{copy} cannot be written ({plain_words(error)}); choose another folder.") from error
+        return copy
 
     def _add(self, item: JSON) -> int:
         body = json.dumps(item, separators=(",", ":"))[:-1].encode()

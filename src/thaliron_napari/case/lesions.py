@@ -58,6 +58,17 @@ def set_state(case: Case, number: int, state: LesionState) -> Edit:
     return Edit(f"{verb} lesion {number}", fact_change(case.annotations, f"lesion/{number}", lesion.to_fact()))
 
 
+def accept_proposed(case: Case) -> Edit:
+    """Edit that accepts every lesion that waits for it; without changes where none does."""
+    waiting = [lesion for lesion in case.annotations.lesions() if lesion.state == "proposed"]
+    changes: tuple[Change, ...] = ()
+    for lesion in waiting:
+        accepted = replace(lesion, state="accepted")
+        changes += fact_change(case.annotations, f"lesion/{lesion.number}", accepted.to_fact())
+    numbers = ", ".join(str(lesion.number) for lesion in waiting)
+    return Edit(f"accept lesion{'s' if len(waiting) > 1 else ''} {numbers}", changes)
+
+
 def set_enhancing(case: Case, number: int, enhancing: bool | None) -> Edit:
     """Edit that records the reader's word on whether a lesion enhances."""
     lesion = replace(case.annotations.lesion(number), enhancing=enhancing)

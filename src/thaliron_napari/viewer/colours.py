@@ -2,10 +2,13 @@
 
 from thaliron_napari.report.pictures import CSF, LEFT, LESION, RIGHT
 
-__all__ = ["CSF", "LEFT", "LESION", "PEN", "RIGHT", "paler"]
+__all__ = ["CSF", "LEFT", "LESION", "PEN", "RIGHT", "WARNING", "paler"]
 
 PEN = "#F0E442"
 """The line or circle under the hand, and what is selected."""
+
+WARNING = "#E69F00"
+"""Words that the reader must not miss."""
 
 
 def paler(colour: str, alpha: float = 0.55) -> str:

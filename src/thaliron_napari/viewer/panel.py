@@ -1,15 +1,25 @@
 """The dock: which case, whether it is saved, the steps one open at a time, what to do next, what undo takes back."""
 
-import time
 from typing import Any
 
 import numpy as np
 from qtpy.QtCore import Qt, QTimer
-from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QMenu,
+    QPushButton,
+    QScrollArea,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
-from thaliron_napari.viewer import keys, letters, mouse
+from thaliron_napari.viewer import colours, keys, letters, mouse
 from thaliron_napari.viewer.letters import words_of_point
 from thaliron_napari.viewer.reading import Reading
+from thaliron_napari.viewer.saved import ClosingGuard, saved_words
 from thaliron_napari.viewer.steps.csf import CsfStep
 from thaliron_napari.viewer.steps.fusion import FusionStep
 from thaliron_napari.viewer.steps.lesions import LesionStep
@@ -29,6 +39,9 @@ _STEPS: tuple[type[Step], ...] = (
     RegressionStep,
 )
 
+_LISTED = 20  # edits in the menu
+_RETRY_TICKS = 20  # quarters of a second between two tries to write what could not be written of earlier cases
+
 
 class Panel(QWidget):
     """The ThalIron dock.
@@ -47,10 +60,19 @@ class Panel(QWidget):
         column.setSpacing(4)
         self.case_label = QLabel("<b>No patient is open</b>")
         self.saved_label = QLabel()
+        self.saved_label.setToolTip(
+            "Every edit goes into the case's journal on disk as it is made. Label maps and tables are written from it "
+            "when you leave the case, or with Ctrl+S."
+        )
         head = QHBoxLayout()
         head.addWidget(self.case_label, 1)
         head.addWidget(self.saved_label)
         column.addLayout(head)
+        self.notice_label = QLabel()
+        """One line on how the case was found, such as after a crash, or why it cannot be changed."""
+        self.notice_label.setWordWrap(True)
+        self.notice_label.setVisible(False)
+        column.addWidget(self.notice_label)
 
         inside = QWidget()
         steps_column = QVBoxLayout(inside)
@@ -87,20 +109,29 @@ class Panel(QWidget):
         foot = QHBoxLayout()
         self.undo_button = button("Undo", "Take the last edit back. Ctrl+Z", reading.undo)
         self.redo_button = button("Redo", "Make it again. Ctrl+Shift+Z", reading.redo)
+        self.history = QToolButton()
+        self.history.setText("…")
+        self.history.setToolTip("The last edits: take back all down to one of them.")
+        self.history.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self.history.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.history.setMenu(QMenu(self.history))
+        self.history.menu().aboutToShow.connect(self._list_edits)
         foot.addWidget(self.undo_button, 1)
+        foot.addWidget(self.history)
         foot.addWidget(self.redo_button)
         column.addLayout(foot)
 
         self.open_place = 0
         self._continued = ""
-        self._saved_at = time.monotonic()
+        self._guard: ClosingGuard | None = None
+        self._ticks = 0
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
         self._soon.setInterval(60)
         self._soon.timeout.connect(self.refresh)
         self._clock = QTimer(self)
-        self._clock.setInterval(1000)
-        self._clock.timeout.connect(self._show_saved)
+        self._clock.setInterval(250)
+        self._clock.timeout.connect(self._tick)
         self._clock.start()
 
         reading.tool_changed.connect(lambda: reading.pen.attach(self))
@@ -142,12 +173,23 @@ class Panel(QWidget):
         done = case.done[-1].words if case is not None and case.done else ""
         self.undo_button.setText(f"Undo: {done}" if done else "Undo")
         self.undo_button.setEnabled(bool(done))
-        self.redo_button.setEnabled(case is not None and bool(case.undone))
+        again = case.undone[-1].words if case is not None and case.undone else ""
+        self.redo_button.setEnabled(bool(again))
+        self.redo_button.setToolTip(f"Make it again: {again}. Ctrl+Shift+Z" if again else "Ctrl+Shift+Z")
+        self.undo_button.setToolTip(f"Take it back: {done}. Ctrl+Z" if done else "Ctrl+Z")
+        self.history.setEnabled(bool(done))
+        self._show_notice()
         self._show_saved()
+
+    def showEvent(self, event: Any) -> None:
+        """Stand guard at the window that the dock is in."""
+        if self._guard is None or self._guard.parent() is not self.window():
+            self._guard = ClosingGuard(self.reading, self.window())
+        super().showEvent(event)
 
     def closeEvent(self, event: Any) -> None:
         """Write the files before the dock goes."""
-        self.reading.save_quietly()
+        self.reading.leave(wait_s=2.0)
         super().closeEvent(event)
 
     def _bring_into_sight(self) -> None:
@@ -159,7 +201,6 @@ class Panel(QWidget):
     def _on_case(self) -> None:
         case = self.reading.case
         assert case is not None
-        self._saved_at = time.monotonic()
         self._continued = f"  continued, {len(case.done)} edits" if case.done else ""
         self._show_case()
         self.open_step(self.open_place)
@@ -171,19 +212,34 @@ class Panel(QWidget):
         self.case_label.setText(f"{words}  opening {opening} …" if opening else words + self._continued)
 
     def _on_edit(self, _edit: Any) -> None:
-        self._saved_at = time.monotonic()
+        self._guard: ClosingGuard | None = None
+        self._ticks = 0
         self._soon.start()
 
+    def _tick(self) -> None:
+        self._ticks += 1
+        if self.reading.waiting and self._ticks % _RETRY_TICKS == 0:
+            self.reading.settle()
+        self._show_saved()
+
     def _show_saved(self) -> None:
+        words, trouble = saved_words(self.reading)
+        shown = f"<span style='color:{colours.WARNING}'>{words}</span>" if trouble else words
+        if shown != self.saved_label.text():
+            self.saved_label.setText(shown)
+
+    def _show_notice(self) -> None:
         case = self.reading.case
-        if case is None:
-            self.saved_label.setText("")
-        elif case.journal is None:
-            self.saved_label.setText("in memory only")
-        elif case.journal.problem:
-            self.saved_label.setText(f"<span style='color:#E69F00'>not saved: {case.journal.problem}</span>")
-        else:
-            self.saved_label.setText(f"saved {_ago(time.monotonic() - self._saved_at)}" if case.done else "")
+        words = self.reading.read_only or (case.notice if case is not None else "")
+        self.notice_label.setText(f"<span style='color:{colours.WARNING}'>{words}</span>")
+        self.notice_label.setVisible(bool(words))
+
+    def _list_edits(self) -> None:
+        """Fill the menu of the last edits, the last one on top."""
+        menu, case = self.history.menu(), self.reading.case
+        menu.clear()
+        for times, edit in enumerate(reversed(case.done[-_LISTED:] if case is not None else []), start=1):
+            menu.addAction(f"Undo: {edit.words}", lambda times=times: self.reading.undo(times))
 
     def _show_cursor(self, _event: Any = None) -> None:
         display = self.reading.display
@@ -194,9 +250,3 @@ class Panel(QWidget):
         world = display.grid.world(np.array(position[-3:]) / display.grid.spacing)
         parts = [f"{name} {value:.0f}" for name, value in values.items()]
         self.cursor_label.setText(words_of_point(world) + ("   " + "   ".join(parts) if parts else ""))
-
-
-def _ago(seconds: float) -> str:
-    if seconds < 60:
-        return f"{seconds:.0f} s ago"
-    return f"{seconds / 60:.0f} min ago"

@@ -11,7 +11,7 @@ from thaliron_napari.case import Case, Edit, Side, lesions
 from thaliron_napari.case.files import save
 from thaliron_napari.case.thalamus import fill_between
 from thaliron_napari.case.worklist import FINISHED, finish
-from thaliron_napari.errors import ThalIronError
+from thaliron_napari.errors import CaseError, ThalIronError
 from thaliron_napari.measurement import write_lesions, write_record
 from thaliron_napari.viewer.display import Display
 from thaliron_napari.viewer.pen import Pen
@@ -37,6 +37,8 @@ class Reading:
     """The window of an image was changed on the canvas."""
     blend_changed = Signal()
     saved = Signal()
+    leaving = Signal()
+    """The case is about to be left: what is half done there must become an edit now."""
     cohort_changed = Signal()
     opening_changed = Signal()
     unread_asked = Signal(int)
@@ -53,20 +55,57 @@ class Reading:
         self.radius_mm: dict[str, float] = {"nudge": 4.0, "csf": 3.0}
         self.opening = ""
         """Name of the case that is being opened in the background; empty for none."""
-        self.unsaved = False
+        self.stale: list[Case] = []
+        """Cases whose files are older than their last edit, which the journal has in any case."""
+        self.read_only = ""
+        """Why this case can only be looked at, such as who has it open; mostly empty."""
+        self.waiting: list[Case] = []
+        """Cases that were left before all of their work was on disk."""
         self.stroke: Literal["", "going on", "dropped"] = ""
         """Where a drag on the canvas stands."""
 
     def open(self, case: Case) -> None:
-        """Show a case; the one before is saved."""
-        self.save_quietly()
+        """Show a case, and take the right to change it; the one before is saved and let go.
+
+        A case of which not all could be written stays ours in :attr:`waiting` until it is, and is the one shown when
+        it is opened again: what it holds is newer than its files.
+        """
         if self.case is not None:
+            self.leave(wait_s=2.0)
             self.case.changed.disconnect(self._on_edit)
+        case = next((left for left in self.waiting if left.folder == case.folder), case)
+        self.waiting = [left for left in self.waiting if left is not case]
         self.case = case
-        self.unsaved = False
+        self.read_only = ""
         case.changed.connect(self._on_edit)
         self.display.open(case)
+        try:
+            case.claim()
+        except ThalIronError as error:
+            self.read_only = str(error)
+        if case.notice and not self.read_only and case not in self.stale:
+            self.stale.append(case)  # its files may be older than the journal
         self.case_opened.emit()
+
+    @property
+    def unsaved(self) -> bool:
+        """Whether the open case's files are older than its last edit."""
+        return self.case in self.stale
+
+    def leave(self, wait_s: float) -> bool:
+        """Save the case, and let others have it; returns whether all edits are on disk, of earlier cases too."""
+        self.leaving.emit()
+        if self.case is not None and self.case not in self.waiting:
+            self.waiting.append(self.case)
+        return self.settle(wait_s, tell=True)
+
+    def settle(self, wait_s: float = 0.0, *, tell: bool = False) -> bool:
+        """Write what is not written of the cases that were left, and let go of those of which all is."""
+        for case in [case for case in self.waiting if case in self.stale and case.folder is not None]:
+            self._write_quietly(case, tell=tell)
+        # A case with files that are behind is not closed in order, so that they are written when it is opened again.
+        self.waiting = [case for case in self.waiting if case in self.stale or not case.close(wait_s)]
+        return all(case.journal.wait(wait_s) for case in self.waiting)
 
     def set_opening(self, name: str) -> None:
         """Say which case is being opened; empty when that has ended."""
@@ -99,15 +138,13 @@ class Reading:
             return False
         return True
 
-    def undo(self) -> None:
-        """Take the last edit back."""
-        if self.case is not None and self.case.undo() is None:
-            show_info("There is nothing to undo.")
+    def undo(self, times: int = 1) -> None:
+        """Take the last edits back."""
+        self._step("took back", "There is nothing to undo.", times)
 
-    def redo(self) -> None:
-        """Make the edit taken back last again."""
-        if self.case is not None and self.case.redo() is None:
-            show_info("There is nothing to redo.")
+    def redo(self, times: int = 1) -> None:
+        """Make the edits taken back last again."""
+        self._step("made again", "There is nothing to redo.", times)
 
     def choose_tool(self, tool: ToolName) -> None:
         """Take a tool in hand."""
@@ -150,10 +187,8 @@ class Reading:
 
     def accept_proposed(self) -> None:
         """Accept the lesions that wait for it."""
-        if self.case is None:
-            return
-        for lesion in [k for k in self.case.annotations.lesions() if k.state == "proposed"]:
-            self.make(lambda case, number=lesion.number: lesions.set_state(case, number, "accepted"))
+        if self.case is not None:
+            self.make(lesions.accept_proposed)
 
     def delete_selected(self) -> None:
         """Delete the selected lesion."""
@@ -181,24 +216,49 @@ class Reading:
             When they cannot be written.
         """
         assert self.case is not None
-        written = save(self.case)
-        written.append(write_record(self.case))
-        if "flair" in self.case.images:
-            written.append(write_lesions(self.case))
-        self.unsaved = False
-        self.saved.emit()
-        return written
+        if self.read_only:
+            raise CaseError(self.read_only)
+        return self._write(self.case)
 
     def save_quietly(self) -> None:
         """Write the case's files where there is something new; tell the reader when that fails."""
-        if self.case is None or not self.unsaved or self.case.folder is None:
-            return
+        if self.case is not None and self.unsaved and self.case.folder is not None:
+            self._write_quietly(self.case, tell=True)
+
+    def _write(self, case: Case) -> list[Path]:
+        written = save(case)
+        written.append(write_record(case))
+        if "flair" in case.images:
+            written.append(write_lesions(case))
+        self.stale = [other for other in self.stale if other is not case]
+        self.saved.emit()
+        return written
+
+    def _write_quietly(self, case: Case, *, tell: bool) -> None:
         try:
-            self.save()
+            self._write(case)
         except ThalIronError as error:
-            show_error(f"Not saved: {error}")
+            if tell:
+                show_error(f"The files of {case.name} are not written: {error}")
+
+    def _step(self, verb: Literal["took back", "made again"], nothing: str, times: int) -> None:
+        case = self.case
+        if case is None:
+            return
+        for _ in range(times):
+            try:
+                edit = case.undo() if verb == "took back" else case.redo()
+            except ThalIronError as error:
+                show_error(str(error))
+                return
+            if edit is None:
+                show_info(nothing)
+                return
+            self.viewer.status = f"{verb}: {edit.words}"
 
     def _on_edit(self, edit: Edit) -> None:
-        self.unsaved = True
+        if self.case is not None and self.case not in self.stale:
+            self.stale.append(self.case)
+        self.read_only = ""  # or there were no edit
         self.display.update(edit)
         self.changed.emit(edit)

@@ -9,6 +9,7 @@ from thaliron_napari.errors import ThalIronError
 from thaliron_napari.measurement import Record, measure_case
 from thaliron_napari.measurement.dictionary import dictionary_of
 from thaliron_napari.viewer.reading import Reading
+from thaliron_napari.viewer.steps.note import NoteBox
 from thaliron_napari.viewer.steps.step import Step, button, fill_table, table, text
 
 
@@ -29,6 +30,8 @@ class MeasurementStep(Step):
             button("Save  Ctrl+S", "Write label maps and measurements into the case's folder.", reading.save_now),
             button("Report…", "Write one page with pictures and numbers of this case.", self.ask_report),
         )
+        self.note = NoteBox(reading)
+        self.column.addWidget(self.note)
         self.column.addWidget(text("Relative susceptibility is thalamus minus CSF; higher means more iron."))
 
     def ask_export(self) -> None:
