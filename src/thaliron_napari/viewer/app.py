@@ -9,14 +9,34 @@ from qtpy.QtWidgets import QDockWidget
 
 from thaliron_napari.case import Case, Role, open_case
 from thaliron_napari.case.bids import is_dataset
+from thaliron_napari.case.opening import reader_label
 from thaliron_napari.errors import ThalIronError
+from thaliron_napari.viewer import preferences
+from thaliron_napari.viewer.opening import Request
 from thaliron_napari.viewer.panel import Panel
 from thaliron_napari.viewer.reading import Reading
 from thaliron_napari.viewer.steps.study import StudyStep
 
 
-def open_window(paths: list[Path], images: dict[Role, Path], derivatives: Path | None = None, reader: str = "") -> int:
+def open_window(
+    paths: list[Path],
+    images: dict[Role, Path],
+    derivatives: Path | None = None,
+    reader: str = "",
+    *,
+    asks: bool = True,
+) -> int:
     """Open the window, on a patient or the worklist of a dataset where paths are given, and run until it is closed.
+
+    Parameters
+    ----------
+    paths, images, derivatives
+        See :func:`open_case`.
+    reader : str
+        Who reads; empty: whom the preferences name.
+    asks : bool
+        Look into the preferences for the name, and ask for it, in the window, where it is not known; else an empty
+        name means none.
 
     Returns
     -------
@@ -26,10 +46,15 @@ def open_window(paths: list[Path], images: dict[Role, Path], derivatives: Path |
     Raises
     ------
     CaseError, ImageError, GridError
-        When the patient cannot be opened; no window appears then.
+        When the patient cannot be opened, or the reader's name can name no folder; no window appears then.
     """
+    if reader:
+        reader_label(reader)
+    # Asked of napari before all else since the files depend on it; the search for plugins in it, a tenth of a second,
+    # is one that napari's window would make.
+    known = preferences.reader() if asks and not reader else reader
     with ThreadPoolExecutor(1) as beside:  # the files are read while napari is imported and makes its window
-        opening = beside.submit(_open, paths, images, derivatives, reader)
+        opening = beside.submit(_open, paths, images, derivatives, known)
         import napari
 
         viewer = napari.Viewer(title="ThalIron", show=False)
@@ -41,27 +66,35 @@ def open_window(paths: list[Path], images: dict[Role, Path], derivatives: Path |
         except ThalIronError:
             viewer.close()
             raise
-    panel = make_window(case, reader=reader, viewer=viewer)
-    if case is None and paths:
-        panel.step(StudyStep).open(paths, images, derivatives)
+    panel = make_window(case, reader=known or "", asks=known is None, viewer=viewer)
+    study = panel.step(StudyStep)
     viewer.show()
+    if case is not None:
+        study.opener.shown = Request(paths, images, derivatives)
+    elif paths or images:
+        study.open(paths, images, derivatives)
     napari.run(gui_exceptions=True)  # a defect is told, and the window lives on
     return 0
 
 
-def _open(paths: list[Path], images: dict[Role, Path], derivatives: Path | None, reader: str) -> Case | None:
-    """The case; None where there is none yet to show, or a list of them to choose from."""
-    if not (paths or images) or (len(paths) == 1 and not images and is_dataset(paths[0])):
+def _open(paths: list[Path], images: dict[Role, Path], derivatives: Path | None, reader: str | None) -> Case | None:
+    """The case; None where there is none yet to show, or a list of them to choose from, or the reader to be asked."""
+    if reader is None or not (paths or images) or (len(paths) == 1 and not images and is_dataset(paths[0])):
         return None
     return open_case(paths, images=images, derivatives=derivatives, reader=reader)
 
 
-def make_window(case: Case | None = None, *, reader: str = "", viewer: Any = None) -> Panel:
-    """A napari window with the dock, napari's own layer list folded away beneath it; shows a case if given."""
+def make_window(case: Case | None = None, *, reader: str = "", asks: bool = False, viewer: Any = None) -> Panel:
+    """A napari window with the dock, napari's own layer list folded away beneath it; shows a case if given.
+
+    With `asks` the reader's name is looked for in the preferences, and asked for, before a case is opened in it.
+    """
     import napari
 
     viewer = viewer or napari.Viewer(title="ThalIron")
     panel = Panel(Reading(viewer, reader=reader))
+    panel.step(StudyStep).who.asks = asks
+    panel.step(StudyStep).who.refresh()
     viewer.window.add_dock_widget(panel, name="ThalIron", area="right")
     _fold_away_layer_list(panel)
     if case is not None:
@@ -93,4 +126,4 @@ def run_demo(out: Path | None, offscreen: bool, size: str) -> int:
     images = phantom_images(folder, size)
     if offscreen:
         return scripted_reading(images, folder)
-    return open_window([], images, derivatives=folder / "derivatives" / "thaliron")
+    return open_window([], images, derivatives=folder / "derivatives" / "thaliron", asks=False)

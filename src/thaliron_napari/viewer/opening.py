@@ -59,10 +59,17 @@ class Opener:
         self.notes: list[str] = []
         """What was chosen among several files of the open case, in words."""
         self.opened: Callable[[Found], None] = lambda _found: None
+        self.reader_changed: Callable[[str], None] = lambda _name: None
+        self.next_reader: str | None = None
+        """Who reads from the case that is opened next on; None: who reads now. Until that case is there, the one on
+        the screen, its edits and its folder stay those of the reader before."""
+        self.shown: Request | None = None
+        """How the case on the screen was asked for."""
         self._prefer: dict[Role, Variant] = {}
         self._request: Request | None = None
         self._edits = 0
         reading.changed.connect(self._count)
+        reading.case_opened.connect(self._forget_request)
 
     @property
     def prefer(self) -> Mapping[Role, Variant]:
@@ -73,7 +80,9 @@ class Opener:
         """Read the images of a case, then show it; where it cannot be opened, say why and keep the one that is open."""
         self._request = request
         self.reading.set_opening(request.name or "a case")
-        edits, reader, prefer = self._edits, self.reading.reader, dict(self._prefer)
+        edits, prefer = self._edits, dict(self._prefer)
+        reader = self.reading.reader if self.next_reader is None else self.next_reader
+        is_read = False
 
         def work(_progress: object) -> tuple[Found, Case | None]:
             found = Found(dict(request.images))
@@ -86,6 +95,8 @@ class Opener:
             return found, open_found(found, fixed=request.images, derivatives=request.derivatives, reader=reader)
 
         def finished(result: tuple[Found, Case | None]) -> None:
+            nonlocal is_read
+            is_read = True
             if self._request is not request:
                 return  # another one was asked for since
             found, case = result
@@ -97,12 +108,14 @@ class Opener:
         def ended() -> None:
             if self._request is request:
                 self.reading.set_opening("")
+                if not is_read:
+                    self.next_reader = None
 
         run_in_background(work, owner=self.parent, finished=finished, ended=ended)
 
     def drop(self) -> None:
         """Open nothing after all."""
-        self._request = None
+        self._request = self.next_reader = None
         self.reading.set_opening("")
 
     def _show(self, request: Request, found: Found, case: Case, edits: int) -> None:
@@ -117,7 +130,12 @@ class Opener:
             self.open(request)
             return
         self.notes = found.notes
+        is_another = self.next_reader is not None
+        self.reading.reader, self.next_reader = case.reader, None
         self.reading.open(case)
+        self.shown = request
+        if is_another:
+            self.reader_changed(case.reader)
         for role in (request.by_hand | found.preferred) if case.folder is not None and found.case is not None else ():
             self.reading.make(lambda opened, role=role: choose_image(opened, role, found.images[role]))
         self.opened(found)
@@ -130,6 +148,7 @@ class Opener:
             words = f"Which file is the {ROLE_NAME[role]}? The same kind is taken in the cases to come."
             name, agreed = QInputDialog.getItem(self.parent, request.name or "Images", words, names, 0, False)
             if not agreed:
+                self.next_reader = None
                 return
             answers[role] = files[names.index(name)]
             variant = variant_of(answers[role])
@@ -137,6 +156,9 @@ class Opener:
                 self._prefer[role] = variant
         by_hand = request.by_hand | set(answers)
         self.open(replace(request, images={**request.images, **answers}, by_hand=by_hand))
+
+    def _forget_request(self) -> None:
+        self.shown = None
 
     def _count(self, _edit: object) -> None:
         self._edits += 1

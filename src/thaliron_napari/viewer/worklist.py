@@ -15,7 +15,8 @@ from thaliron_napari.case.worklist import WorklistEntry
 from thaliron_napari.viewer import colours
 from thaliron_napari.viewer.steps.step import button, text
 
-COLUMNS = ("Case", "Images", "State", "Last")
+COLUMNS = ("Case", "Images", "State", "Last", "Also")
+_OTHERS = COLUMNS.index("Also")
 MARK: dict[Role, str] = {"qsm": "Q", "flair": "F", "t1": "T1", "t1ce": "Gd", "magnitude": "M"}
 _SHORT = {"left thalamus": "thal. L", "right thalamus": "thal. R", "left CSF": "CSF L", "right CSF": "CSF R"}
 _PROBLEM = "#E69F00"
@@ -38,8 +39,13 @@ def state_text(entry: WorklistEntry) -> str:
     return {"done": "✓ done", "not begun": "not begun"}[entry.state]
 
 
-def state_tip(entry: WorklistEntry) -> str:
-    """All that is known of a reading, a line each."""
+def others_text(entry: WorklistEntry) -> str:
+    """Who else has read a case, by the names of their folders."""
+    return ", ".join(folder.removeprefix("thaliron").removeprefix("-") or "no name" for folder in entry.also_read)
+
+
+def state_tip(entry: WorklistEntry, blinded: bool = True) -> str:
+    """All that is known of a reading, a line each; blinded, nothing of who reads."""
     there = ", ".join(part for part, is_there in entry.parts.items() if is_there)
     lines = [
         entry.problem,
@@ -47,8 +53,8 @@ def state_tip(entry: WorklistEntry) -> str:
         f"There: {there}." if there else "",
         f"Not there: {', '.join(entry.missing)}." if entry.missing and entry.state != "not begun" else "",
         f"Last changed {entry.changed.astimezone():%d %b %Y, %H:%M}." if entry.changed else "",
-        f"Read by {', '.join(entry.readers)}." if entry.readers else "",
-        f"Also read in {', '.join(entry.also_read)}." if entry.also_read else "",
+        f"Read by {', '.join(entry.readers)}." if entry.readers and not blinded else "",
+        f"Also read by {others_text(entry)}." if entry.also_read and not blinded else "",
     ]
     return "\n".join(line for line in lines if line)
 
@@ -76,6 +82,7 @@ class WorklistModel(QAbstractTableModel):
         super().__init__()
         self.entries: list[WorklistEntry] = []
         self.open_name = ""
+        self.blinded = True
 
     def set_entries(self, entries: Iterable[WorklistEntry]) -> None:
         """Show another list."""
@@ -102,7 +109,7 @@ class WorklistModel(QAbstractTableModel):
         return 0 if parent is not None and parent.isValid() else len(self.entries)
 
     def columnCount(self, parent: QModelIndex | None = None) -> int:
-        """Case, images, state, last change."""
+        """Case, images, state, last change, other readers."""
         return 0 if parent is not None and parent.isValid() else len(COLUMNS)
 
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
@@ -113,16 +120,18 @@ class WorklistModel(QAbstractTableModel):
             return COLUMNS[section]
         if role == Qt.ItemDataRole.ToolTipRole:
             marks = "\n".join(f"{mark}: {ROLE_NAME[image]}" for image, mark in MARK.items())
-            return {1: marks, 2: "Parts that are there, and what is not; done when the reader says so."}.get(section)
+            states = "Parts that are there, and what is not; done when the reader says so."
+            return {1: marks, 2: states, _OTHERS: "Who else has read the case."}.get(section)
         return None
 
     def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """Text, tool tip and colour of a cell."""
         entry, column = self.entries[index.row()], index.column()
         if role == Qt.ItemDataRole.DisplayRole:
-            return (entry.case.name, images_text(entry), state_text(entry), ago(entry.changed))[column]
+            others = "" if self.blinded else others_text(entry)
+            return (entry.case.name, images_text(entry), state_text(entry), ago(entry.changed), others)[column]
         if role == Qt.ItemDataRole.ToolTipRole:
-            return state_tip(entry)
+            return state_tip(entry, self.blinded)
         if role == Qt.ItemDataRole.FontRole and entry.case.name == self.open_name:
             font = QFont()
             font.setBold(True)
@@ -166,6 +175,8 @@ def _key(entry: WorklistEntry, column: int) -> tuple[Any, ...]:
         return not entry.problem, begun, sum(entry.parts.values()), name
     if column == 3:
         return entry.changed.timestamp() if entry.changed else 0.0, name
+    if column == _OTHERS:
+        return len(entry.also_read), others_text(entry), name
     return (name,)
 
 
@@ -223,6 +234,7 @@ class Worklist(QWidget):
         self.table.horizontalHeader().setHighlightSections(False)
         self.table.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.table.setMinimumHeight(240)
+        self.table.setColumnHidden(_OTHERS, True)
         self.table.doubleClicked.connect(lambda _index: self.open_row())
         self.table.opened.connect(self.open_row)
         self.filter.returnPressed.connect(self.open_row)
@@ -249,7 +261,14 @@ class Worklist(QWidget):
         for place in (0, 1, 3):
             header.setSectionResizeMode(place, QHeaderView.ResizeMode.ResizeToContents)
         header.setSectionResizeMode(2, QHeaderView.ResizeMode.Stretch)
+        header.setSectionResizeMode(_OTHERS, QHeaderView.ResizeMode.Fixed)
+        header.resizeSection(_OTHERS, 60)  # the tool tip has all names; the state needs the room
         self._show_count()
+
+    def set_blinded(self, blinded: bool) -> None:
+        """Show nothing of other readers, or who of them has read each case."""
+        self.model.blinded = blinded
+        self.table.setColumnHidden(_OTHERS, blinded)
 
     def set_entry(self, entry: WorklistEntry) -> None:
         """Show one case as it is now."""

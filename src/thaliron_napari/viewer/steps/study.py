@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from napari.utils.notifications import show_warning
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QComboBox, QFileDialog
 
@@ -13,9 +14,11 @@ from thaliron_napari.case.images import Found
 from thaliron_napari.case.opening import default_derivatives, journal_of
 from thaliron_napari.case.worklist import FINISHED, WorklistEntry, read_entry, read_worklist
 from thaliron_napari.imaging import holds_dicom_only
+from thaliron_napari.viewer import preferences
 from thaliron_napari.viewer.canvas import canvas_widget
 from thaliron_napari.viewer.import_dialog import ImportDialog
 from thaliron_napari.viewer.opening import Opener, Request
+from thaliron_napari.viewer.reader import ReaderRow
 from thaliron_napari.viewer.reading import Reading
 from thaliron_napari.viewer.steps.step import Step, button, fill_table, table, text
 from thaliron_napari.viewer.steps.unit import UnitRow
@@ -32,8 +35,10 @@ class StudyStep(Step):
         super().__init__(reading)
         self.opener = Opener(reading, self)
         self.opener.opened = self._opened
+        self.opener.reader_changed = self._now_reads
         self._derivatives: Path | None = None
         self._root: Path | None = None
+        self._listed_for = ""
         self._asked = ""
         self.add_row(
             button(
@@ -44,8 +49,12 @@ class StudyStep(Step):
             button("Open files…", "Open the image files of one patient.", self.ask_files),
             button("Import DICOM…", "Convert the scanner's files of one patient, then open them.", self.ask_dicom),
         )
+        self.who = ReaderRow(reading)
+        self.who.change_asked.connect(self.ask_reader)
+        self.column.addWidget(self.who)
         self.worklist = Worklist()
         self.worklist.setVisible(False)
+        preferences.follow_blinded(self, self.worklist.set_blinded)
         self.worklist.chosen.connect(self.open_case)
         self.column.addWidget(self.worklist)
         self.steps = CaseSteps(self.open_unread, reading.toggle_finished)
@@ -115,7 +124,13 @@ class StudyStep(Step):
             self.choose(role, Path(file))
 
     def open(self, paths: list[Path], images: Mapping[Role, Path], derivatives: Path | None = None) -> None:
-        """Open a case, or the worklist of a dataset, in the background; the case that is open stays until then."""
+        """Open a case, or the worklist of a dataset, in the background; the case that is open stays until then.
+
+        Who reads is asked before where that is not known.
+        """
+        self.who.when_known(lambda: self._open(paths, images, derivatives))
+
+    def _open(self, paths: list[Path], images: Mapping[Role, Path], derivatives: Path | None) -> None:
         if len(paths) == 1 and not images and is_dataset(paths[0]):
             self.open_dataset(paths[0], derivatives)
         else:
@@ -131,7 +146,7 @@ class StudyStep(Step):
         def finished(entries: list[WorklistEntry]) -> None:
             if self._root != root:
                 return  # another one was asked for since
-            self._derivatives = derivatives
+            self._derivatives, self._listed_for = derivatives, reader
             self.worklist.set_entries(entries)
             for widget in (self.worklist, self.steps):
                 widget.setVisible(True)
@@ -153,7 +168,7 @@ class StudyStep(Step):
     def open_case(self, case: BidsCase) -> None:
         """Open a case of the worklist; the one that is open already stays as it is."""
         self._asked = case.name
-        if self._of_worklist() == case:
+        if self._of_worklist() == case and self.opener.next_reader is None:
             self.opener.drop()
         else:
             self.opener.open(Request([case.folder], derivatives=self._derivatives))
@@ -170,15 +185,48 @@ class StudyStep(Step):
 
     def choose(self, role: Role, file: Path) -> None:
         """Open the case that is open again, with another file as one of its images."""
+        self.who.when_known(lambda: self._choose(role, file))
+
+    def _choose(self, role: Role, file: Path) -> None:
         case = self.reading.case
         derivatives = None
-        if case is not None and case.folder is not None:
+        if case is not None and case.folder is not None and not self._is_in_usual_place(case):
             derivatives = case.folder.parents[2 if case.session else 1]
         place = self._of_worklist() or next((c for f in self._files().values() if (c := case_around(f))), None)
         if place is None:
             self.opener.open(Request([], self._files() | {role: file}, derivatives))
         else:
             self.opener.open(Request([place.folder], {role: file}, derivatives, frozenset({role})))
+
+    def ask_reader(self) -> None:
+        """Ask who reads from now on."""
+        case, named = self.reading.case, self._derivatives
+        if case is not None and not self._is_in_usual_place(case):
+            named = case.folder
+        if named is not None:
+            show_warning(f"Your work goes to the folder that was named for it, {named}; start anew for another reader.")
+        else:
+            self.who.ask(self.read_as)
+
+    def read_as(self, name: str) -> None:
+        """Open the case and the worklist that are open again as another reader, each with that reader's own work.
+
+        The case on the screen and its edits stay as they are, and whose they are, until the other is there.
+        """
+        case = self.reading.case
+        if name == self.reading.reader:
+            if self.opener.next_reader is not None:
+                self.opener.drop()
+            self.who.set_reader(name)
+        elif case is None or case.folder is None:
+            if case is not None:
+                case.reader = name
+            self._now_reads(name)
+        else:
+            asked = self.opener.shown or Request([], self._files())
+            images = {role: file for role, file in asked.images.items() if role not in asked.by_hand}
+            self.opener.next_reader = name
+            self.opener.open(Request(asked.paths, images))
 
     def refresh(self) -> None:
         """Show what was read."""
@@ -216,6 +264,21 @@ class StudyStep(Step):
         if case is None:
             return {}
         return {role: v.source.path for role, v in case.images.items() if v.source is not None}
+
+    def _now_reads(self, name: str) -> None:
+        self.who.set_reader(name)
+        if self._root is not None and name != self._listed_for:
+            self.worklist.set_entries([])  # how far someone else is, is not for this reader's eyes
+            self.open_dataset(self._root)
+
+    def _is_in_usual_place(self, case: Case) -> bool:
+        """Whether a case's work lies where its reader's goes unless a folder is named for it, or nowhere."""
+        files = self._files()
+        first = files.get("qsm") or files.get("flair")
+        if case.folder is None or first is None:
+            return case.folder is None
+        place = next((c.folder for f in files.values() if (c := case_around(f))), first)
+        return journal_of(default_derivatives(place, case.reader), case.subject, case.session).parent == case.folder
 
     def _of_worklist(self) -> BidsCase | None:
         """The open case where it is one of the worklist."""
