@@ -107,8 +107,13 @@ class Case:
         """The edits taken back, the next to be made again last."""
         return EditsInOrder(self.journal, self.history.undone)
 
-    def claim(self) -> None:
+    def claim(self) -> bool:
         """Take the right to change the case, as the first edit does; take in what another window did meanwhile.
+
+        Returns
+        -------
+        bool
+            Whether anything came from there: what was prepared before does not fit the case any more.
 
         Raises
         ------
@@ -118,15 +123,16 @@ class Case:
             When the journal is no longer the one that was read.
         """
         if self.journal.held:
-            return
+            return False
         behind = self.journal.damage.behind() if self.journal.damage is not None else []
         came = self.journal.claim(self.reader)
-        for number in range(len(self.journal) - came, len(self.journal)):
-            acted = self.history.take(number)
-            if acted is not None:
-                self.changed.emit(acted)
+        edits = [self.history.take(number) for number in range(len(self.journal) - came, len(self.journal))]
+        for edit in edits:
+            if edit is not None:
+                self.changed.emit(edit)
         if behind:
             self.apply(self.history.recovery(behind))
+        return bool(behind) or any(edit is not None for edit in edits)
 
     def apply(self, edit: Edit) -> None:
         """Make an edit, remember it for undo, and write it to the journal. An edit without changes does nothing.
@@ -135,9 +141,13 @@ class Case:
         ------
         CaseHeldError
             When another window has the case.
+        CaseError
+            When another window has changed it since the edit was prepared.
         """
         if not edit.changes:
             return
+        if self.claim():
+            raise CaseError("Another window has changed this case meanwhile; look at it as it is now, and do it again.")
         self._begin()
         edit = edit.signed(self.reader)
         edit.apply(self.annotations)
@@ -216,18 +226,18 @@ class Case:
 
     def _move(self, verb: Literal["undo", "redo"]) -> Edit | None:
         self.claim()
-        if not (self.done if verb == "undo" else self.undone):
+        edits = self.done if verb == "undo" else self.undone
+        if not edits:
             return None
+        edit = edits[-1]
         self._begin()
-        edit = (self.done if verb == "undo" else self.undone)[-1]
         acted = self.history.undo() if verb == "undo" else self.history.redo()
         self.journal.append({verb: edit.words, "reader": self.reader, "time": now()})
         self.changed.emit(acted)
         return edit
 
     def _begin(self) -> None:
-        """What comes before a change: the right to make it, a line that says who we are, now and then a snapshot."""
-        self.claim()
+        """What comes before a change: a line that says who makes it, and now and then a snapshot."""
         if not self._opened:
             self._opened = True
             us = {"reader": self.reader, "host": socket.gethostname(), "program": __version__, "time": now()}

@@ -83,6 +83,7 @@ class Journal:
     def __init__(self, path: Path | None, images: Mapping[str, str], program: str) -> None:
         self.path = path
         self._reader = ""
+        self._left_to_mirror = False  # the disk is in trouble: the lock is taken where nobody waits for it
         self.damage: Damage | None = None
         self._images = dict(images)
         self._stated: set[str] = set()
@@ -135,7 +136,7 @@ class Journal:
         CaseError
             When the file is no longer the one that was read.
         """
-        if self._lock is None or self.mirror is None or self._lock.held:
+        if self._lock is None or self.mirror is None or self._lock.held or self._left_to_mirror:
             return 0
         self._reader = reader
         before = len(self)
@@ -143,6 +144,7 @@ class Journal:
             self._take_hold()
         except OSError as error:
             self.mirror.cannot(error)
+            self._left_to_mirror = True
         return len(self) - before
 
     def append(self, item: JSON) -> int:
@@ -168,6 +170,7 @@ class Journal:
             return False
         self.mirror.close()
         self._lock.release()
+        self._left_to_mirror = False
         return True
 
     def copy_to(self, folder: str | Path) -> Path:

@@ -132,6 +132,7 @@ class Reading:
             show_info("No patient is open; choose the images in the step Study.")
             return False
         try:
+            self.case.claim()  # first: what another window did meanwhile changes what the edit starts from
             self.case.apply(edit(self.case))
         except ThalIronError as error:
             show_error(str(error))
