@@ -148,6 +148,42 @@ def open_found(
     return Case(subject, volumes, folder=journal.parent, session=session, reader=reader)
 
 
+def find_journal(
+    paths: Sequence[Path],
+    images: Mapping[Role, Path] | None = None,
+    *,
+    derivatives: Path | None = None,
+    reader: str = "",
+) -> Path:
+    """The journal of a case; no image is read.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        The journal itself, a folder of a reader's work with one journal in it, or what :func:`open_case` takes.
+    images, derivatives, reader
+        As there.
+
+    Raises
+    ------
+    CaseError
+        When the case cannot be found, or there are several.
+    """
+    if len(paths) == 1 and paths[0].suffix == ".jsonl":
+        return paths[0]
+    if len(paths) == 1 and paths[0].is_dir() and not images:
+        journals = sorted(paths[0].rglob("*_desc-edits.jsonl")) if "derivatives" in paths[0].absolute().parts else []
+        if len(journals) > 1:
+            raise CaseError(f"{paths[0]} holds {len(journals)} journals; choose one, such as {journals[0]}.")
+        if journals:
+            return journals[0]
+    found = look_for(paths, images, derivatives=derivatives, reader=reader) if paths else Found(dict(images or {}))
+    subject, session = _identity(found)
+    chosen = found.settled()
+    first = chosen.get("qsm") or chosen["flair"]
+    return journal_of(derivatives or _derivatives_of(found, first, reader), subject, session)
+
+
 def choose_image(case: Case, role: Role, file: Path) -> Edit:
     """Edit that remembers which file the reader chose for an image, to open it again; of a dataset's files only."""
     root = dataset_root(file)

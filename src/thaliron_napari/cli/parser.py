@@ -11,7 +11,20 @@ from thaliron_napari.cli import verbs as run
 from thaliron_napari.cli.verbs import ROLES, SERIES_ROLES, UsageError
 from thaliron_napari.errors import ThalIronError
 
-VERBS = ("open", "demo", "import", "register", "contour", "grow", "measure", "cohort", "regress", "power", "report")
+VERBS = (
+    "open",
+    "demo",
+    "import",
+    "register",
+    "contour",
+    "grow",
+    "measure",
+    "cohort",
+    "regress",
+    "power",
+    "report",
+    "log",
+)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -117,6 +130,11 @@ def build_parser() -> argparse.ArgumentParser:
     add = verb("report", run.report, "write one HTML page on a case or a cohort").add_argument
     add("paths", nargs="*", type=Path, metavar="CASE_OR_COHORT", help="a case's folder or images, or a .csv or .tsv")
     add("--out", type=Path, required=True, metavar="FILE.html", help="page to write")
+    _add_case_options(add)
+
+    add = verb("log", run.log, "print who did what when in a case").add_argument
+    add("paths", nargs="+", type=Path, metavar="CASE", help="a patient's folder or images, or the journal (.jsonl)")
+    add("--check", action="store_true", help="also replay the journal on the images and compare the saved label maps")
     _add_case_options(add)
     return parser
 

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from thaliron_napari.errors import AnnotationError, ImageError
+from thaliron_napari.errors import AnnotationError, CaseError, ImageError
 
 if TYPE_CHECKING:
     from thaliron_napari.case import Role
@@ -258,6 +258,31 @@ def report(options: argparse.Namespace) -> None:
 
     case = open_case(options.paths, images=_images(options), derivatives=options.derivatives, reader=options.reader)
     print(write_case_report(case, options.out))
+
+
+def log(options: argparse.Namespace) -> None:
+    """Print who did what when in a case, and compare the saved label maps with what the journal leads to."""
+    from thaliron_napari.case.audit import check_files, read_log
+    from thaliron_napari.case.opening import find_journal, open_case
+
+    images = _images(options)
+    journal = find_journal(options.paths, images, derivatives=options.derivatives, reader=options.reader)
+    for entry in read_log(journal):
+        time = f"{entry.time[:19]}Z".replace("T", " ") if entry.time else "-"
+        print(f"{time:20}  {entry.reader or '-':12}  {entry.words}")
+    if not options.check:
+        return
+    case = open_case(options.paths, images=images, derivatives=options.derivatives, reader=options.reader)
+    same = check_files(case)
+    if not same:
+        raise CaseError(f"{case.folder} holds no label maps yet; save the case in the window, then check again.")
+    for name, is_same in same.items():
+        print(f"{'the same' if is_same else 'DIFFERENT':9}  {name}")
+    if not all(same.values()):
+        raise CaseError(
+            f"Label maps in {case.folder} are not what the journal leads to: they were changed by another program, or "
+            "not written since the last edits; open the case and save it."
+        )
 
 
 def _images(options: argparse.Namespace) -> dict[Role, Path]:

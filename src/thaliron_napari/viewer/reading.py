@@ -73,7 +73,8 @@ class Reading:
         if self.case is not None:
             self.leave(wait_s=2.0)
             self.case.changed.disconnect(self._on_edit)
-        case = next((left for left in self.waiting if left.folder == case.folder), case)
+        if case.folder is not None:
+            case = next((left for left in self.waiting if left.folder == case.folder), case)
         self.waiting = [left for left in self.waiting if left is not case]
         self.case = case
         self.read_only = ""
