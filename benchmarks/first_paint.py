@@ -27,7 +27,7 @@ from pathlib import Path
 import napari
 from thaliron_napari.viewer import app
 napari.run = lambda **_options: None
-app.open_window([Path(sys.argv[1])], {}, derivatives=Path(sys.argv[2]))
+app.open_window([Path(sys.argv[1])], {}, derivatives=Path(sys.argv[2]), asks=False)
 viewer = napari.current_viewer()
 """
 # The canvas says when a frame of it is on the screen.

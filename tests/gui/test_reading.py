@@ -44,6 +44,7 @@ def test_whole_reading_agrees_with_the_truth(read: Case, tmp_path: Path) -> None
     assert "0.029" in (tables / "table1.csv").read_text("utf-8")
 
     # The journal alone gives the same reading again, and undoing all of it gives nothing.
+    assert read.close()
     again = open_case(
         [],
         images={role: v.source.path for role, v in read.images.items() if v.source is not None},
@@ -56,3 +57,4 @@ def test_whole_reading_agrees_with_the_truth(read: Case, tmp_path: Path) -> None
         pass
     assert not again.annotations.facts
     assert not any(labels.any() for labels in again.annotations.maps.values())
+    again.close()

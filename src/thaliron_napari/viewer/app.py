@@ -50,8 +50,7 @@ def open_window(
     """
     if reader:
         reader_label(reader)
-    # Asked of napari before all else since the files depend on it; the search for plugins in it, a tenth of a second,
-    # is one that napari's window would make.
+    # Asked of napari before all else, for a tenth of a second: where the reader's work lies depends on it.
     known = preferences.reader() if asks and not reader else reader
     with ThreadPoolExecutor(1) as beside:  # the files are read while napari is imported and makes its window
         opening = beside.submit(_open, paths, images, derivatives, known)

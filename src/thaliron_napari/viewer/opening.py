@@ -67,8 +67,6 @@ class Opener:
         """How the case on the screen was asked for."""
         self._prefer: dict[Role, Variant] = {}
         self._request: Request | None = None
-        self._edits = 0
-        reading.changed.connect(self._count)
         reading.case_opened.connect(self._forget_request)
 
     @property
@@ -80,7 +78,7 @@ class Opener:
         """Read the images of a case, then show it; where it cannot be opened, say why and keep the one that is open."""
         self._request = request
         self.reading.set_opening(request.name or "a case")
-        edits, prefer = self._edits, dict(self._prefer)
+        prefer = dict(self._prefer)
         reader = self.reading.reader if self.next_reader is None else self.next_reader
         is_read = False
 
@@ -103,7 +101,7 @@ class Opener:
             if case is None:
                 self._ask(request, found)
             else:
-                self._show(request, found, case, edits)
+                self._show(request, found, case)
 
         def ended() -> None:
             if self._request is request:
@@ -118,16 +116,11 @@ class Opener:
         self._request = self.next_reader = None
         self.reading.set_opening("")
 
-    def _show(self, request: Request, found: Found, case: Case, edits: int) -> None:
+    def _show(self, request: Request, found: Found, case: Case) -> None:
         if self._request is not request:
             return
         if self.reading.stroke:  # a stroke belongs to the case that it was begun on
-            QTimer.singleShot(30, lambda: self._show(request, found, case, edits))
-            return
-        now = self.reading.case
-        same = now is not None and now.folder is not None and now.folder == case.folder
-        if same and self._edits != edits:  # what was read lacks the edits made since
-            self.open(request)
+            QTimer.singleShot(30, lambda: self._show(request, found, case))
             return
         self.notes = found.notes
         is_another = self.next_reader is not None
@@ -159,6 +152,3 @@ class Opener:
 
     def _forget_request(self) -> None:
         self.shown = None
-
-    def _count(self, _edit: object) -> None:
-        self._edits += 1

@@ -212,8 +212,6 @@ class Panel(QWidget):
         self.case_label.setText(f"{words}  opening {opening} …" if opening else words + self._continued)
 
     def _on_edit(self, _edit: Any) -> None:
-        self._guard: ClosingGuard | None = None
-        self._ticks = 0
         self._soon.start()
 
     def _tick(self) -> None:
