@@ -69,7 +69,7 @@ def test_a_line_torn_anywhere_costs_that_line_only(tmp_path: Path) -> None:
         _journal(tmp_path).write_bytes(whole[:cut])
         again = _case(tmp_path)
         assert again.annotations.facts["n"] == 2
-        assert again.notice == "The program ended before it could close this case; all 2 edits are here."
+        assert again.notice == "The program was cut off here; all 2 edits are there."
         _say(again, 7)
         again.close()
         assert _words(tmp_path) == ["say 1", "say 2", "say 7"]

@@ -39,7 +39,7 @@ def test_what_the_window_called_saved_survives_every_kill(phantom: dict[Role, Pa
                 child = said.get("born", child)
                 if "opened" in said:
                     moment = time.monotonic() + 3 * chance.random()
-                    assert ("ended before it could close" in said["notice"]) == (said["opened"] > 0)
+                    assert ("was cut off" in said["notice"]) == (said["opened"] > 0)
                 edits += "words" in said
                 saved = said.get("digest", saved)
                 if child and time.monotonic() > moment:

@@ -14,6 +14,7 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QMessageBox, QWidget
 
 from thaliron_napari.case import Case, Role, open_case
+from thaliron_napari.case.notes import set_note
 from thaliron_napari.errors import CaseHeldError
 from thaliron_napari.viewer.hand import Hand
 from thaliron_napari.viewer.panel import Panel
@@ -101,7 +102,7 @@ def test_after_a_crash_the_work_is_there_with_one_line_saying_so(
     left = open_case([], images=_images(phantom_case), derivatives=derivatives)
     panel.reading.open(left)
     until(panel.notice_label.isVisible)
-    assert "ended before it could close this case; all 2 edits are here" in panel.notice_label.text()
+    assert "was cut off here; all 2 edits are there" in panel.notice_label.text()
     np.testing.assert_array_equal(left.annotations.maps["thalami"], phantom_case.annotations.maps["thalami"])
     assert panel.reading.unsaved, "the label maps are older than the journal"
     panel.reading.open(open_case([], images=_images(phantom_case), derivatives=tmp_path / "other"))
@@ -139,7 +140,10 @@ def test_opened_while_another_has_it_the_window_says_who(panel: Panel, phantom_c
     panel.reading.open(open_case([], images=images, derivatives=tmp_path / "shared"))
     until(panel.notice_label.isVisible)
     assert "open with Ben on" in panel.notice_label.text()
+    assert saved(panel) == "read only"
     holder.close()
+    assert panel.reading.make(lambda case: set_note(case, "now it can be changed"))
+    until(lambda: not panel.notice_label.isVisible())
 
 
 def test_the_window_does_not_close_on_work_that_is_nowhere_but_in_memory(

@@ -260,7 +260,7 @@ class Case:
             )
         opened, closed = journal.last("open"), journal.last("close")
         if opened is not None and (closed is None or closed < opened) and self.done:
-            return f"The program ended before it could close this case; all {len(self.done)} edits are here."
+            return f"The program was cut off here; all {len(self.done)} edits are there."
         return ""
 
     def _unit_from_file(self) -> str | None:

@@ -16,6 +16,9 @@ def attach(reading: Reading) -> Callable[[], None]:
         if reading.case is None or reading.viewer.dims.ndisplay != 2:
             return
         if event.button == 1 and reading.tool in TOOLS:
+            if not reading.may_change():  # said before the stroke, not after it
+                event.handled = True
+                return
             yield from _handled(reading, TOOLS[reading.tool].drag(reading, event), event)
         elif event.button == 2:
             yield from _handled(reading, _window_level(reading, event), event)

@@ -110,7 +110,9 @@ class Panel(QWidget):
         self.undo_button = button("Undo", "Take the last edit back. Ctrl+Z", reading.undo)
         self.redo_button = button("Redo", "Make it again. Ctrl+Shift+Z", reading.redo)
         self.history = QToolButton()
-        self.history.setText("…")
+        self.history.setText("▾")
+        self.history.setFixedWidth(28)
+        self.history.setStyleSheet("QToolButton::menu-indicator { image: none; }")
         self.history.setToolTip("The last edits: take back all down to one of them.")
         self.history.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self.history.setFocusPolicy(Qt.FocusPolicy.NoFocus)
@@ -123,6 +125,7 @@ class Panel(QWidget):
 
         self.open_place = 0
         self._continued = ""
+        self._edited = False  # since this case was opened
         self._guard: ClosingGuard | None = None
         self._ticks = 0
         self._soon = QTimer(self)
@@ -201,6 +204,7 @@ class Panel(QWidget):
     def _on_case(self) -> None:
         case = self.reading.case
         assert case is not None
+        self._edited = False
         self._continued = f"  continued, {len(case.done)} edits" if case.done else ""
         self._show_case()
         self.open_step(self.open_place)
@@ -212,6 +216,7 @@ class Panel(QWidget):
         self.case_label.setText(f"{words}  opening {opening} …" if opening else words + self._continued)
 
     def _on_edit(self, _edit: Any) -> None:
+        self._edited = True
         self._soon.start()
 
     def _tick(self) -> None:
@@ -228,7 +233,7 @@ class Panel(QWidget):
 
     def _show_notice(self) -> None:
         case = self.reading.case
-        words = self.reading.read_only or (case.notice if case is not None else "")
+        words = self.reading.read_only or (case.notice if case is not None and not self._edited else "")
         self.notice_label.setText(f"<span style='color:{colours.WARNING}'>{words}</span>")
         self.notice_label.setVisible(bool(words))
 

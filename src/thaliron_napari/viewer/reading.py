@@ -127,13 +127,26 @@ class Reading:
         if self.finished or self.make(finish):
             self.unread_asked.emit(1)
 
-    def make(self, edit: Callable[[Case], Edit]) -> bool:
-        """Make an edit and apply it; what goes wrong is told to the reader and changes nothing."""
+    def may_change(self) -> bool:
+        """Whether the open case can be changed now; says why not. What another window did meanwhile is taken in."""
         if self.case is None:
             show_info("No patient is open; choose the images in the step Study.")
             return False
         try:
-            self.case.claim()  # first: what another window did meanwhile changes what the edit starts from
+            self.case.claim()
+        except ThalIronError as error:
+            self.read_only = str(error)
+            show_error(self.read_only)
+            return False
+        self.read_only = ""
+        return True
+
+    def make(self, edit: Callable[[Case], Edit]) -> bool:
+        """Make an edit and apply it; what goes wrong is told to the reader and changes nothing."""
+        if not self.may_change():
+            return False
+        assert self.case is not None
+        try:
             self.case.apply(edit(self.case))
         except ThalIronError as error:
             show_error(str(error))
@@ -244,15 +257,12 @@ class Reading:
                 show_error(f"The files of {case.name} are not written: {error}")
 
     def _step(self, verb: Literal["took back", "made again"], nothing: str, times: int) -> None:
-        case = self.case
-        if case is None:
+        if not self.may_change():
             return
+        case = self.case
+        assert case is not None
         for _ in range(times):
-            try:
-                edit = case.undo() if verb == "took back" else case.redo()
-            except ThalIronError as error:
-                show_error(str(error))
-                return
+            edit = case.undo() if verb == "took back" else case.redo()
             if edit is None:
                 show_info(nothing)
                 return
@@ -261,6 +271,5 @@ class Reading:
     def _on_edit(self, edit: Edit) -> None:
         if self.case is not None and self.case not in self.stale:
             self.stale.append(self.case)
-        self.read_only = ""  # or there were no edit
         self.display.update(edit)
         self.changed.emit(edit)

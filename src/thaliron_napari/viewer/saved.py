@@ -20,8 +20,8 @@ def saved_words(reading: Reading) -> tuple[str, bool]:
     if here or left:
         return "; ".join([*([here] if here else []), *left]), True
     case = reading.case
-    if case is None:
-        return "", False
+    if case is None or reading.read_only:
+        return "" if case is None else "read only", False
     mirror = case.journal.mirror
     if mirror is None:
         return "in memory only", False
