@@ -9,7 +9,6 @@ nothing of readings.
 """
 
 import argparse
-import json
 import tempfile
 import time
 from collections.abc import Callable
@@ -17,12 +16,13 @@ from pathlib import Path
 
 import numpy as np
 
-from thaliron_napari.case.annotations import Annotations
+from thaliron_napari.case import Case
 from thaliron_napari.case.bids import cases_of
 from thaliron_napari.case.edits import Edit, fact_change, voxel_change
 from thaliron_napari.case.images import find_in_case
 from thaliron_napari.case.opening import journal_of
 from thaliron_napari.case.worklist import read_worklist
+from thaliron_napari.imaging import Grid, Volume
 
 ECHOES = [f"echo-{echo}_part-{part}_MEGRE" for echo in range(1, 7) for part in ("mag", "phase")]
 NAMES = ["Chimap", "FLAIR", "T1w", "ce-gadolinium_T1w", *ECHOES]
@@ -31,15 +31,16 @@ NAMES = ["Chimap", "FLAIR", "T1w", "ce-gadolinium_T1w", *ECHOES]
 def journal(edits: int) -> bytes:
     """A reading's journal: each edit changes a thalamus' worth of voxels on one slice."""
     rng = np.random.default_rng(0)
-    annotations = Annotations({"thalami": np.zeros((60, 200, 200), np.int32)})
-    lines = [{"thaliron-journal": 1, "program": "0", "images": {}}]
-    for number in range(edits):
-        z = number % 12
-        changes = voxel_change(annotations, "thalami", (z, 90, 90), rng.integers(0, 2, (1, 20, 25)))
-        edit = Edit("nudge left thalamus", (*changes, *fact_change(annotations, f"key/left/{z}", True))).signed("")
-        edit.apply(annotations)
-        lines.append({"do": edit.to_json()})
-    return b"".join(json.dumps(line, separators=(",", ":")).encode() + b"\n" for line in lines)
+    shape = (60, 200, 200)
+    with tempfile.TemporaryDirectory() as folder:
+        case = Case("x", {"qsm": Volume(np.zeros(shape, np.float32), Grid(shape, np.eye(4)))}, folder=Path(folder))
+        for number in range(edits):
+            z = number % 12
+            changes = voxel_change(case.annotations, "thalami", (z, 90, 90), rng.integers(0, 2, (1, 20, 25)))
+            key = fact_change(case.annotations, f"key/left/{z}", True)
+            case.apply(Edit("nudge left thalamus", (*changes, *key)))
+        case.close()
+        return next(Path(folder).glob("*.jsonl")).read_bytes()
 
 
 def make(root: Path, cases: int, edits: int) -> int:

@@ -266,6 +266,15 @@ def test_a_folder_that_vanishes_while_the_case_is_open_gets_the_whole_journal_ag
     assert _words(folder) == ["say 1", "say 2"]
 
 
+def test_a_journal_that_is_gone_before_the_next_edit_is_written_again(tmp_path: Path) -> None:
+    _after(tmp_path, 1)
+    case = _case(tmp_path)
+    _journal(tmp_path).unlink()
+    _say(case, 2)
+    case.close()
+    assert _words(tmp_path) == ["say 1", "say 2"]
+
+
 def test_opening_writes_nothing_and_closing_leaves_nothing(tmp_path: Path) -> None:
     case = _case(tmp_path / "some" / "folder")
     assert list(tmp_path.iterdir()) == []

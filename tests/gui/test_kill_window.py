@@ -38,7 +38,7 @@ def test_what_the_window_called_saved_survives_every_kill(phantom: dict[Role, Pa
             for said in _words(nursery.stdout):
                 child = said.get("born", child)
                 if "opened" in said:
-                    moment = time.monotonic() + 3 * chance.random()
+                    moment = time.monotonic() + 5 * chance.random()
                     assert ("was cut off" in said["notice"]) == (said["opened"] > 0)
                 edits += "words" in said
                 saved = said.get("digest", saved)

@@ -212,6 +212,8 @@ class Journal:
             found, known = self._read(self.path), self.mirror.safe_content
             if self.damage is not None:
                 self._keep_aside(self.damage)
+            elif known and not found:
+                self.mirror.lost()  # the file is gone: it is written again with the next edit
             elif not found.startswith(known):
                 raise CaseError(f"{self.path.name} was changed since it was read; open the case again.")
             elif b"\n" in found[len(known) :]:
@@ -260,9 +262,9 @@ class Journal:
             item = json.loads(line)
             if item.get("thaliron-journal") not in (1, FORMAT):
                 raise CaseError(f"{self.path} is not a journal of this program; move it aside to start anew.")
-            self._check(item["images"])
+            self._check(item.get("images"))
         elif line.startswith(b'{"images"'):
-            self._check(json.loads(line)["images"])
+            self._check(json.loads(line).get("images"))
         return True
 
     def _without_sums(self, first: bool) -> bool:

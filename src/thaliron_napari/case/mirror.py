@@ -89,6 +89,10 @@ class Mirror:
         self._content += more
         self._safe = self._written = len(self._content)
 
+    def lost(self) -> None:
+        """Know that the file is gone: all of it is to be written again."""
+        self._safe = self._written = 0
+
     def cannot(self, error: OSError) -> None:
         """Know beforehand that nothing can be written."""
         self.problem = plain_words(error)
