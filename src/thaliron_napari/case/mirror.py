@@ -191,8 +191,11 @@ class Mirror:
 
     def _see_it_there(self, file: int) -> None:
         """Refuse a file that was removed, or replaced, since it was opened: what is written into it goes nowhere."""
+        ours = os.fstat(file)
         try:
-            same = os.path.samestat(os.stat(self.path), os.fstat(file))
+            there = os.stat(self.path)
+            # The size too: on some network shares a file's number is another each time it is asked for.
+            same = os.path.samestat(there, ours) or there.st_size == ours.st_size
         except FileNotFoundError:
             same = False
         if not same:
