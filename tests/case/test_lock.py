@@ -1,5 +1,6 @@
 """One window at a time changes a case: the second looks on, and goes on where the first left off."""
 
+import errno
 import os
 import re
 import signal
@@ -124,3 +125,16 @@ def test_who_holds_it_is_said_even_when_that_cannot_be_read(tmp_path: Path) -> N
         about.write_text(content)
         with pytest.raises(CaseHeldError, match=re.escape("sub-x is open in another window;")):
             second.claim()
+
+
+def test_a_share_without_locks_is_no_reason_not_to_save(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fcntl = pytest.importorskip("fcntl")
+
+    def refuse(*_arguments: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    case = _case(tmp_path)
+    _say(case, 1)
+    assert case.close()
+    assert [edit.words for edit in _case(tmp_path).done] == ["say 1"]

@@ -5,6 +5,7 @@ it, so that no stale lock blocks anybody. Who holds it stands in a second file, 
 """
 
 import contextlib
+import errno
 import getpass
 import json
 import os
@@ -19,6 +20,8 @@ from thaliron_napari.errors import CaseHeldError
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
+
+_WITHOUT_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
 
 
 class CaseLock:
@@ -64,6 +67,10 @@ class CaseLock:
         except Timeout:
             words = f"{self._case} is open {self._holder()}"
             raise CaseHeldError(f"{words}; it can be looked at here, and changed once it is closed there.") from None
+        except OSError as error:
+            # Some network shares know no locks: that work is saved there matters more than to keep a second window out.
+            if error.errno not in _WITHOUT_LOCKS:
+                raise
         # Also when this object is forgotten, and at the end of the program.
         self._let_go = weakref.finalize(self, _let_go, lock, (self._about, self._file), made)
         with contextlib.suppress(OSError):  # words only; the lock holds without them
