@@ -91,6 +91,22 @@ def test_undo_says_what_it_takes_back_and_the_menu_goes_further(panel: Panel, ph
     assert len(phantom_case.undone) == 3
 
 
+def test_undo_goes_to_the_slice_that_it_changes(panel: Panel, phantom_case: Case, hand: Hand) -> None:
+    display = panel.reading.display
+    z = display.slice_shown()
+    hand.drag(circle())
+    hand.wheel(5)
+    hand.drag(circle())
+    hand.wheel(-9)
+    for expected in (z + 5, z):
+        hand.key(Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+        assert display.slice_shown() == expected
+    hand.wheel(3)
+    hand.key(Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier)
+    assert display.slice_shown() == z
+    assert phantom_case.annotations.keys("left") == [z]
+
+
 def test_after_a_crash_the_work_is_there_with_one_line_saying_so(
     panel: Panel, phantom_case: Case, hand: Hand, tmp_path: Path
 ) -> None:

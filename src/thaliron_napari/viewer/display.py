@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from qtpy.QtCore import QTimer
 
 from thaliron_napari.case import Case, Edit
+from thaliron_napari.case.annotations import LABEL_MAPS
+from thaliron_napari.case.edits import VoxelChange
 from thaliron_napari.imaging import Grid
 from thaliron_napari.viewer.image_layers import ImageLayers
 from thaliron_napari.viewer.label_layers import OURS, LabelLayers
@@ -155,6 +157,14 @@ class Display:
         axes = range(self.viewer.dims.ndim - 3, self.viewer.dims.ndim)
         self.viewer.dims.set_point(list(axes), point.tolist())
 
+    def look_at(self, edit: Edit) -> None:
+        """Go to the slice that an edit changed, where it is one of the grid on show: nothing changes unseen."""
+        slices = [z for grid_name, z in _slices_of(edit) if grid_name == self.grid_name]
+        if slices and self.slice_shown() not in slices:
+            index = self._index_shown()
+            index[0] = sorted(slices)[len(slices) // 2]
+            self.go_to(index)
+
     def values_at(self, position: tuple[float, ...]) -> dict[str, float]:
         """Values of the images on show at a position (z, y, x) in mm of the viewer; empty outside."""
         if self.case is None or len(position) < 3:
@@ -163,6 +173,18 @@ class Display:
         if (index < 0).any() or (index >= self.grid.shape).any():
             return {}
         return self.images.values_at(tuple(index))
+
+
+def _slices_of(edit: Edit) -> Iterator[tuple[GridName, int]]:
+    """Grid and axial slice of everything that an edit changes in the picture."""
+    for change in edit.changes:
+        if isinstance(change, VoxelChange):
+            for z in range(change.corner[0], change.corner[0] + change.shape[0]):
+                yield LABEL_MAPS[change.name], z
+        elif change.name.startswith("csf/"):
+            for circle in (change.before, change.after):
+                if circle is not None:
+                    yield "qsm", round(circle["centre"][0])
 
 
 def _set_visible(layer: Layer, visible: bool) -> None:

@@ -267,6 +267,7 @@ class Reading:
                 show_info(nothing)
                 return
             self.viewer.status = f"{verb}: {edit.words}"
+        self.display.look_at(edit)
 
     def _on_edit(self, edit: Edit) -> None:
         if self.case is not None and self.case not in self.stale:
