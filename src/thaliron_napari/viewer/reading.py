@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
+from napari.layers import Image, Layer
 from napari.utils.notifications import show_error, show_info
 from psygnal import Signal
 
@@ -41,6 +42,8 @@ class Reading:
     """The case is about to be left: what is half done there must become an edit now."""
     cohort_changed = Signal()
     opening_changed = Signal()
+    keys_asked = Signal()
+    """The list of keys is wanted, or no longer."""
     unread_asked = Signal(int)
     """The unread case after this one (1) or before it (-1) is wanted."""
 
@@ -51,6 +54,9 @@ class Reading:
         self.pen = Pen(viewer)
         self.case: Case | None = None
         self.tool: ToolName = "look"
+        self.last_tools: list[ToolName] = []
+        """The last two tools in hand, the later one first."""
+        self._hidden: list[Layer] = []
         self.side: Side = "left"
         self.radius_mm: dict[str, float] = {"nudge": 4.0, "csf": 3.0}
         self.opening = ""
@@ -164,6 +170,8 @@ class Reading:
     def choose_tool(self, tool: ToolName) -> None:
         """Take a tool in hand."""
         self.tool = tool
+        if tool != "look":
+            self.last_tools = [tool, *(other for other in self.last_tools if other != tool)][:2]
         self.pen.clear()
         self.tool_changed.emit()
 
@@ -173,6 +181,22 @@ class Reading:
             self.stroke = "dropped"
         else:
             self.choose_tool("look")
+
+    def swap_tools(self) -> None:
+        """Take the tool before this one in hand again, or the last one where none is in hand."""
+        before = [tool for tool in self.last_tools if tool != self.tool]
+        if before:
+            self.choose_tool(before[0])
+
+    def hide_annotations(self, hidden: bool) -> None:
+        """Hide all that is drawn over the images, or show again what was seen before."""
+        if hidden:
+            drawn = (layer for layer in self.viewer.layers if self.display.owns(layer) and not isinstance(layer, Image))
+            self._hidden += [layer for layer in drawn if layer.visible]
+        for layer in self._hidden:
+            layer.visible = not hidden
+        if not hidden:
+            self._hidden = []
 
     def choose_side(self, side: Side) -> None:
         """Choose which thalamus is drawn."""
