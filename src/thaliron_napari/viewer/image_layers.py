@@ -10,7 +10,7 @@ from thaliron_napari.case import ROLE_NAME, Case, Role
 from thaliron_napari.imaging import Grid
 from thaliron_napari.viewer.comparison import Comparison, checkerboard, edges, swipe
 from thaliron_napari.viewer.label_layers import OURS
-from thaliron_napari.viewer.on_grid import GridName, OnGrid
+from thaliron_napari.viewer.on_grid import GridName, on_grid
 
 QSM_RANGE_PPB = (-100.0, 200.0)
 ORDER: tuple[Role, ...] = ("qsm", "flair", "t1", "t1ce", "magnitude")
@@ -33,7 +33,6 @@ class ImageLayers:
         self.comparison: Comparison = "blend"
         self._grid_name: GridName = "qsm"
         self._grid: Grid | None = None
-        self._on_grid = OnGrid()
         self._layers: dict[str, Image] = {}
         self._values: dict[str, NDArray[np.float32]] = {}
         self._share: dict[GridName, float] = {"qsm": 0.3, "flair": 1.0}
@@ -45,7 +44,6 @@ class ImageLayers:
         """Take another case, to be shown next; the window on the QSM stays."""
         self._limits = {"qsm": self.limits("qsm")}
         self.case = case
-        self._on_grid.clear()
         self._edges = None
         self.below, self.over, *_ = *self.roles(), None
         self._share["flair"] = 1.0 if self.over == "flair" else 0.0
@@ -166,8 +164,7 @@ class ImageLayers:
         case, grid = self.case, self._grid
         assert case is not None
         assert grid is not None
-        data = case.qsm_ppb if role == "qsm" and case.unit else case.images[role].data
-        values = self._values[key] = self._on_grid.values(case, role, data, self._grid_name)
+        values = self._values[key] = on_grid(case, role, self._grid_name)
         if role not in self._limits:
             self._limits[role] = _robust_range(values)
         limits = self._limits[role]

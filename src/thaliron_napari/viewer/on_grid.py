@@ -1,6 +1,7 @@
 """Images of a case on the grid on show: the image that defines it as it is, each other resampled once."""
 
 from typing import Any, Literal
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,28 +12,28 @@ from thaliron_napari.imaging import Volume, resample
 GridName = Literal["qsm", "flair"]
 
 
-class OnGrid:
-    """Resampled images, kept until their registration or their unit changes."""
+_kept: WeakKeyDictionary[Case, dict[tuple[Any, ...], NDArray[np.float32]]] = WeakKeyDictionary()
+"""Resampled images by case, kept until their registration or their unit changes, or the case goes."""
 
-    def __init__(self) -> None:
-        self._kept: dict[tuple[Any, ...], NDArray[np.float32]] = {}
 
-    def clear(self) -> None:
-        """Forget all, for another case."""
-        self._kept.clear()
+def on_grid(case: Case, role: Role, grid_name: GridName) -> NDArray[np.float32]:
+    """Values (z, y, x) of an image on the grid of the QSM or of the FLAIR; the QSM's in ppb once its unit is known.
 
-    def values(self, case: Case, role: Role, data: NDArray[np.float32], grid_name: GridName) -> NDArray[np.float32]:
-        """Values `data` (z, y, x) of an image on the grid of the QSM or of the FLAIR."""
-        grid, own = case.images[grid_name].grid, case.images[role].grid
-        transform = _transform(case, role, grid_name)
-        if own.same_as(grid) and np.allclose(transform, np.eye(4)):
-            return data
-        key = (role, grid_name, case.unit if role == "qsm" else None, transform.tobytes())
-        if key not in self._kept:
-            for old in [k for k in self._kept if k[:2] == key[:2]]:
-                del self._kept[old]
-            self._kept[key] = resample(Volume(data, own), grid, transform)
-        return self._kept[key]
+    Slow the first time: the better part of a second where the grids differ. Any thread may ask.
+    """
+    in_ppb = role == "qsm" and case.unit is not None
+    data = case.qsm_ppb if in_ppb else case.images[role].data
+    grid, own = case.images[grid_name].grid, case.images[role].grid
+    transform = _transform(case, role, grid_name)
+    if own.same_as(grid) and np.allclose(transform, np.eye(4)):
+        return data
+    kept = _kept.setdefault(case, {})
+    key = (role, grid_name, case.unit if in_ppb else None, transform.tobytes())
+    if key not in kept:
+        for old in [k for k in kept if k[:2] == key[:2]]:
+            del kept[old]
+        kept[key] = resample(Volume(data, own), grid, transform)
+    return kept[key]
 
 
 def carry(case: Case, place: NDArray[np.float64], old: GridName, new: GridName) -> NDArray[np.float64]:
