@@ -91,6 +91,7 @@ def test_each_image_is_registered_to_the_flair_and_the_qsm_by_its_magnitude():
 
 def test_registrations_come_back_with_the_case_and_go_when_they_are_forgotten(head, case: Case, tmp_path: Path) -> None:
     case.apply(fusion.correct_registration(case, FOUND))
+    case.close()
     again = open_case([head.folder], derivatives=tmp_path)
     np.testing.assert_array_equal(again.annotations.registration("qsm"), MOTION)
     assert again.annotations.facts["registration/qsm"]["warnings"] == ["Look at it."]

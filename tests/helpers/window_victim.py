@@ -17,6 +17,7 @@ import napari
 import numpy as np
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
+from victim import say
 
 from thaliron_napari.case import Case, open_case
 from thaliron_napari.viewer.app import make_window
@@ -44,14 +45,14 @@ def work(images: dict[str, Path], derivatives: Path, seed: int) -> None:
     viewer.window.resize(1100, 750)
     viewer.show()
     QTest.qWait(100)
-    _say(opened=len(case.done), notice=panel.notice_label.text(), digest=digest(case))
+    say(opened=len(case.done), notice=panel.notice_label.text(), digest=digest(case))
     hand, chance, truth = Hand(viewer, panel), random.Random(seed), learn(case)
     mirror: Any = case.journal.mirror
     while True:
         _act(panel, hand, chance, truth)
         while not mirror.saved:
             QTest.qWait(2)
-        _say(digest=digest(case), words=case.done[-1].words if case.done else "")
+        say(digest=digest(case), words=case.done[-1].words if case.done else "")
 
 
 def _act(panel: Panel, hand: Hand, chance: random.Random, truth: Any) -> None:
@@ -87,19 +88,15 @@ def _open(panel: Panel, kind: type) -> None:
         panel.open_step(place)
 
 
-def _say(**words: object) -> None:
-    print(json.dumps(words), flush=True)
-
-
 def main(images: dict[str, Path]) -> None:
     for line in sys.stdin:
         derivatives, seed = line.split("\t")
         child = os.fork()
         if child == 0:
             work(images, Path(derivatives), int(seed))
-        _say(born=child)
+        say(born=child)
         os.waitpid(child, 0)
-        _say(dead=child)
+        say(dead=child)
 
 
 if __name__ == "__main__":
