@@ -14,6 +14,7 @@ from thaliron_napari.errors import ThalIronError
 from thaliron_napari.viewer import preferences
 from thaliron_napari.viewer.opening import Request
 from thaliron_napari.viewer.panel import Panel
+from thaliron_napari.viewer.planes import toggle_planes
 from thaliron_napari.viewer.reading import Reading
 from thaliron_napari.viewer.steps.study import StudyStep
 
@@ -95,6 +96,7 @@ def make_window(case: Case | None = None, *, reader: str = "", asks: bool = Fals
     panel.step(StudyStep).who.asks = asks
     panel.step(StudyStep).who.refresh()
     viewer.window.add_dock_widget(panel, name="ThalIron", area="right")
+    toggle_planes(panel, panel.reading)
     _fold_away_layer_list(panel)
     if case is not None:
         panel.reading.open(case)

@@ -2,7 +2,10 @@
 
 from thaliron_napari.report.pictures import CSF, LEFT, LESION, RIGHT
 
-__all__ = ["CSF", "LEFT", "LESION", "PEN", "RIGHT", "WARNING", "paler"]
+__all__ = ["CROSS", "CSF", "LEFT", "LESION", "PEN", "RIGHT", "WARNING", "paler"]
+
+CROSS = "#8FD3C7"
+"""The crosshair through the planes."""
 
 PEN = "#F0E442"
 """The line or circle under the hand, and what is selected."""

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from napari.layers import Layer
 from numpy.typing import NDArray
+from psygnal import Signal
 from qtpy.QtCore import QTimer
 
 from thaliron_napari.case import Case, Edit
@@ -28,9 +29,14 @@ class Display:
     viewer : napari.Viewer
     """
 
+    moved = Signal()
+    """The crosshair is elsewhere, or another slice on show."""
+
     def __init__(self, viewer: Any) -> None:
         self.viewer = viewer
         self.case: Case | None = None
+        self._cross_mm = np.zeros(3)
+        viewer.dims.events.point.connect(self._on_point)
         self.grid_name: GridName = "qsm"
         self.images = ImageLayers(viewer)
         self.labels = LabelLayers(viewer)
@@ -83,9 +89,8 @@ class Display:
             return
         if self._later is not None:
             self._later.stop()
-        place = carry(case, self.grid.world(self._index_shown()), self.grid_name, name)
+        place = carry(case, self.grid.world(self.place()), self.grid_name, name)
         self.grid_name = name
-        self.images.remember_limits()
         index = np.clip(np.round(self.grid.index(place)), 0, np.array(self.grid.shape) - 1)
         with self._sliced_once(tuple(index)):
             self.images.show(name, self.grid)
@@ -133,14 +138,15 @@ class Display:
 
     # -- places
 
-    def _index_shown(self) -> NDArray[np.float64]:
+    def place(self) -> NDArray[np.float64]:
+        """Index (z, y, x) of the crosshair on the grid on show."""
         if self.viewer.dims.ndim < 3:  # every layer was deleted
             return np.array(self.grid.shape) / 2
-        return np.array(self.viewer.dims.point[-3:]) / self.grid.spacing
+        return self._cross_mm / self.grid.spacing
 
     def slice_shown(self) -> int:
         """Axial slice on show."""
-        return int(np.clip(round(self._index_shown()[0]), 0, self.grid.shape[0] - 1))
+        return int(np.clip(round(self.place()[0]), 0, self.grid.shape[0] - 1))
 
     def scroll(self, slices: int) -> None:
         """Go up or down by slices of the grid on show, along whatever axis the viewer slices."""
@@ -152,16 +158,37 @@ class Display:
         dims.set_point(axis, float(index * step))
 
     def go_to(self, index: NDArray[np.float64] | tuple[float, ...]) -> None:
-        """Show the axial slice of an index (z, y, x) of the grid on show, centred in the plane on it."""
-        point = np.asarray(index, float) * self.grid.spacing
-        axes = range(self.viewer.dims.ndim - 3, self.viewer.dims.ndim)
-        self.viewer.dims.set_point(list(axes), point.tolist())
+        """Put the crosshair at an index (z, y, x) of the grid on show, and show the slice that it lies in.
+
+        The viewer is told of the slice alone: of any other coordinate napari would cut all layers anew.
+        """
+        self._cross_mm = np.asarray(index, float) * self.grid.spacing
+        axis, along = self._sliced_axis()
+        if along is not None and self.viewer.dims.point[axis] != self._cross_mm[along]:
+            self.viewer.dims.set_point(axis, float(self._cross_mm[along]))
+        self.moved.emit()
+
+    def _sliced_axis(self) -> tuple[int, int | None]:
+        """The viewer's axis that is sliced, and which of (z, y, x) that is; None: another layer's."""
+        dims = self.viewer.dims
+        if dims.ndim < 3:
+            return 0, None
+        axis = int(dims.order[-3])
+        along = axis - (dims.ndim - 3)
+        return axis, along if along >= 0 else None
+
+    def _on_point(self, _event: Any = None) -> None:
+        """Follow the viewer's slider."""
+        axis, along = self._sliced_axis()
+        if self.case is not None and along is not None and self._cross_mm[along] != self.viewer.dims.point[axis]:
+            self._cross_mm[along] = self.viewer.dims.point[axis]
+            self.moved.emit()
 
     def look_at(self, edit: Edit) -> None:
         """Go to the slice that an edit changed, where it is one of the grid on show: nothing changes unseen."""
         slices = [z for grid_name, z in _slices_of(edit) if grid_name == self.grid_name]
         if slices and self.slice_shown() not in slices:
-            index = self._index_shown()
+            index = self.place()
             index[0] = sorted(slices)[len(slices) // 2]
             self.go_to(index)
 

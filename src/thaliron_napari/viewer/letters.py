@@ -41,6 +41,9 @@ def attach(display: Display) -> Callable[[], None]:
             overlays[name].text = text
         overlays[_WHERE].text = where(display)
 
+    scale_bar = overlays.scale_bar
+    had_bar = scale_bar.visible
+    scale_bar.visible, scale_bar.position = True, "bottom_right"
     overlays[_WHERE] = TextOverlay(position="bottom_left", font_size=11, box=False, color="white", visible=True)
     sources = (viewer.dims.events.order, viewer.dims.events.ndisplay, viewer.dims.events.point)
     for source in sources:
@@ -51,6 +54,7 @@ def attach(display: Display) -> Callable[[], None]:
         for source in sources:
             source.disconnect(update)
         viewer.canvas.background_color_override = was
+        scale_bar.visible = had_bar
         for name in (*_PLACES, _WHERE):
             overlays.pop(name, None)
 
@@ -61,9 +65,8 @@ def where(display: Display) -> str:
     """Slice number and its height in the patient, such as ``slice 31 of 70   S 12.0 mm``."""
     if display.case is None or display.viewer.dims.ndim < 3:
         return ""
-    index = np.array(display.viewer.dims.point[-3:]) / display.grid.spacing
     z = display.slice_shown()
-    return f"slice {z + 1} of {display.grid.shape[0]}   {words_of_point(display.grid.world(index), axes='S')}"
+    return f"slice {z + 1} of {display.grid.shape[0]}   {words_of_point(display.grid.world(display.place()), axes='S')}"
 
 
 def words_of_point(world: np.ndarray, axes: str = "SAL") -> str:

@@ -20,6 +20,8 @@ def attach(reading: Reading) -> Callable[[], None]:
                 event.handled = True
                 return
             yield from _handled(reading, TOOLS[reading.tool].drag(reading, event), event)
+        elif event.button == 1:
+            yield from _handled(reading, _point(reading, event), event)
         elif event.button == 2:
             yield from _handled(reading, _window_level(reading, event), event)
         elif event.button == 3:
@@ -83,6 +85,17 @@ def _handled(reading: Reading, drag: Iterator[None], event: Any) -> Iterator[Non
     event.handled = True
 
 
+def _point(reading: Reading, event: Any) -> Iterator[None]:
+    """Left button without a tool: the crosshair goes with the hand."""
+    display = reading.display
+    while True:
+        index = np.array(event.position[-3:]) / display.grid.spacing
+        display.go_to(np.clip(index, 0, np.array(display.grid.shape) - 1))
+        yield
+        if event.type != "mouse_move":
+            return
+
+
 def _window_level(reading: Reading, event: Any) -> Iterator[None]:
     """Right drag: sideways the width of the window, up and down its level, of the image that shows most."""
     images = reading.display.images
@@ -93,12 +106,17 @@ def _window_level(reading: Reading, event: Any) -> Iterator[None]:
     start = np.array(event.pos, float)
     yield
     while event.type == "mouse_move":
-        dx, dy = (np.array(event.pos, float) - start) / 300 * (high - low)
-        width = max(high - low + dx, (high - low) / 100)
-        level = (high + low) / 2 + dy
-        images.set_limits(role, level - width / 2, level + width / 2)
+        images.set_limits(role, *dragged_window(low, high, *(np.array(event.pos, float) - start)))
         yield
     reading.window_changed.emit()
+
+
+def dragged_window(low: float, high: float, right_px: float, down_px: float) -> tuple[float, float]:
+    """Window after a drag of so many pixels: to the right it is wider, downwards its level is higher."""
+    per_pixel = (high - low) / 300
+    width = max(high - low + right_px * per_pixel, (high - low) / 100)
+    level = (high + low) / 2 + down_px * per_pixel
+    return level - width / 2, level + width / 2
 
 
 def _pan(reading: Reading, event: Any) -> Iterator[None]:

@@ -1,4 +1,4 @@
-"""The line and the circle under the hand.
+"""The line and the circle under the hand, and the crosshair.
 
 They are painted by Qt on a glass over the canvas, not by a layer: a layer's new data would be sliced, thumbnailed and
 sent to the graphics card at each mouse move, and would stand in napari's layer list and slider range.
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QPointF, Qt
 from qtpy.QtGui import QColor, QPainter, QPen, QPolygonF
 from qtpy.QtWidgets import QWidget
 
@@ -46,8 +46,13 @@ class Pen:
         self._show(np.stack([np.sin(_ANGLES), np.cos(_ANGLES)], axis=1) * radius_mm + np.asarray(centre_mm, float))
 
     def clear(self) -> None:
-        """Show nothing."""
+        """Show no line and no circle."""
         self._show(np.zeros((0, 2)))
+
+    def cross(self, at_mm: Sequence[float] | None) -> None:
+        """Show the crosshair at (y, x) in mm, or none."""
+        if self._glass is not None:
+            self._glass.show_cross(at_mm)
 
     def _show(self, path: np.ndarray) -> None:
         if self._glass is not None:
@@ -61,6 +66,7 @@ class _Glass(QWidget):
         super().__init__(canvas)
         self._viewer, self._canvas = viewer, canvas
         self._path = np.zeros((0, 2))
+        self._cross: Sequence[float] | None = None
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         viewer.scene.camera.events.connect(self._follow)
@@ -72,18 +78,35 @@ class _Glass(QWidget):
         self._path = path_mm
         self._follow()
 
+    def show_cross(self, at_mm: Sequence[float] | None) -> None:
+        """Show the crosshair at (y, x) in mm, or none."""
+        self._cross = at_mm
+        self._follow()
+
     def paintEvent(self, _event: Any) -> None:
-        """Paint the path where the camera has it now."""
-        if len(self._path) < 2:
-            return
+        """Paint the path and the crosshair where the camera has them now."""
         painter = QPainter(self)
+        if self._cross is not None:
+            paint_cross(painter, to_pixel(self._viewer, self._canvas, self._cross), self.width(), self.height())
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(QPen(QColor(colours.PEN), 1.5))
-        painter.drawPolyline(QPolygonF([to_pixel(self._viewer, self._canvas, p) for p in self._path]))
+        if len(self._path) > 1:
+            painter.drawPolyline(QPolygonF([to_pixel(self._viewer, self._canvas, p) for p in self._path]))
         painter.end()
 
     def _follow(self, _event: Any = None) -> None:
-        self.setVisible(len(self._path) > 1)
+        self.setVisible(len(self._path) > 1 or self._cross is not None)
         self.setGeometry(self._canvas.rect())
         self.raise_()
         self.update()
+
+
+def paint_cross(painter: QPainter, at: QPointF, width: int, height: int) -> None:
+    """Paint two thin lines that leave the point itself free."""
+    painter.setPen(QPen(QColor(colours.CROSS), 1))
+    gap = 9
+    x, y = at.x(), at.y()
+    painter.drawLine(QPointF(0, y), QPointF(x - gap, y))
+    painter.drawLine(QPointF(x + gap, y), QPointF(width, y))
+    painter.drawLine(QPointF(x, 0), QPointF(x, y - gap))
+    painter.drawLine(QPointF(x, y + gap), QPointF(x, height))
