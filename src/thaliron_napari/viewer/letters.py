@@ -1,10 +1,10 @@
-"""Orientation letters at the edges of the canvas, and where the slice on show lies."""
+"""Orientation letters at the edges of the canvas, a scale bar, and where the slice on show lies."""
 
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from napari.components.overlays import TextOverlay
+from napari.components.overlays import ScaleBarOverlay, TextOverlay
 
 from thaliron_napari.viewer.display import Display
 
@@ -18,6 +18,7 @@ _PLACES = {
 }
 
 _WHERE = "slice_place"
+_SCALE = "scale_in_mm"
 
 
 def attach(display: Display) -> Callable[[], None]:
@@ -41,9 +42,7 @@ def attach(display: Display) -> Callable[[], None]:
             overlays[name].text = text
         overlays[_WHERE].text = where(display)
 
-    scale_bar = overlays.scale_bar
-    had_bar = scale_bar.visible
-    scale_bar.visible, scale_bar.position = True, "bottom_right"
+    overlays[_SCALE] = ScaleBarOverlay(position="bottom_right", visible=True)
     overlays[_WHERE] = TextOverlay(position="bottom_left", font_size=11, box=False, color="white", visible=True)
     sources = (viewer.dims.events.order, viewer.dims.events.ndisplay, viewer.dims.events.point)
     for source in sources:
@@ -54,8 +53,7 @@ def attach(display: Display) -> Callable[[], None]:
         for source in sources:
             source.disconnect(update)
         viewer.canvas.background_color_override = was
-        scale_bar.visible = had_bar
-        for name in (*_PLACES, _WHERE):
+        for name in (*_PLACES, _WHERE, _SCALE):
             overlays.pop(name, None)
 
     return detach

@@ -122,9 +122,10 @@ def toggle_planes(panel: QWidget, reading: Reading) -> None:
         dock = planes.parentWidget()
         dock.setVisible(not dock.isVisible())
         return
-    dock = reading.viewer.window.add_dock_widget(Planes(reading), name="Planes", area="right", tabify=False)
-    beside = panel.parentWidget()
-    if isinstance(window, QMainWindow) and isinstance(beside, QDockWidget):
+    planes = Planes(reading)
+    reading.viewer.window.add_dock_widget(planes, name="Planes", area="right", tabify=False)
+    dock, beside = planes.parentWidget(), panel.parentWidget()
+    if isinstance(window, QMainWindow) and isinstance(dock, QDockWidget) and isinstance(beside, QDockWidget):
         size = window.size()
         window.splitDockWidget(dock, beside, Qt.Orientation.Horizontal)
         window.resize(size)
