@@ -18,7 +18,7 @@ from thaliron_napari.case.glance import glance
 from thaliron_napari.case.lesions import grow, set_state
 from thaliron_napari.case.opening import choose_image, journal_of
 from thaliron_napari.case.thalamus import set_contour
-from thaliron_napari.case.worklist import WorklistEntry, finish, read_entry, read_worklist
+from thaliron_napari.case.worklist import WorklistEntry, finish, flag, read_entry, read_worklist
 from thaliron_napari.errors import CaseError
 
 
@@ -123,6 +123,33 @@ def test_the_state_follows_the_edits(dataset: Path) -> None:
         pass
     assert (now().state, now().changed) == ("not begun", None)
     assert now().parts == read_entry(cases_of(dataset)[2]).parts
+
+
+def test_a_flag_has_a_reason_and_is_an_edit_like_any_other(dataset: Path) -> None:
+    def now() -> tuple[str, str]:
+        entry = read_entry(place)
+        return entry.state, entry.reason
+
+    place = cases_of(dataset)[0]
+    case = open_case([dataset / "sub-1"])
+    case.apply(flag(case, " motion\nin both  "))
+    assert case.done[-1].words == "flag the case: motion in both"
+    assert now() == ("flagged", "motion in both")
+    case.apply(finish(case))
+    assert now() == ("done", "")
+    case.undo()
+    assert now() == ("flagged", "motion in both")
+    case.apply(flag(case, ""))
+    assert now() == ("flagged", "")
+    case.apply(flag(case, None))
+    assert now() == ("not begun", "")
+    case.apply(finish(case))
+    case.apply(flag(case, "motion"))  # a reading that is done can be doubted later
+    assert now() == ("flagged", "motion")
+    assert "finished" not in case.annotations.facts
+    edits = len(case.done)
+    case.apply(flag(case, "motion"))
+    assert len(case.done) == edits
 
 
 def test_a_patient_without_lesions_can_be_done(dataset: Path) -> None:

@@ -12,8 +12,13 @@ from qtpy.QtCore import Qt, QThreadPool, QTimer
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QInputDialog
 
-from thaliron_napari.case import Role, open_case
+from thaliron_napari.case import Case, Role, open_case
+from thaliron_napari.case.images import Found
+from thaliron_napari.case.opening import open_found
+from thaliron_napari.case.worklist import flag
+from thaliron_napari.viewer import ahead, opening
 from thaliron_napari.viewer.app import make_window
+from thaliron_napari.viewer.case_steps import FlagDialog
 from thaliron_napari.viewer.demo import wait_until
 from thaliron_napari.viewer.hand import Hand
 from thaliron_napari.viewer.panel import Panel
@@ -124,6 +129,112 @@ def test_from_case_to_case_nothing_is_lost(window: Panel, study: StudyStep, data
     above = study.worklist.unread(-1, "sub-10")
     assert above is not None
     assert above.name == "sub-1"
+
+
+def test_the_next_case_is_read_ahead_and_read_anew_when_it_was_changed_since(
+    window: Panel, study: StudyStep, dataset: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ahead, "_QUIET_MS", 20)
+    read_now: list[str] = []
+
+    def open_now(found: Found, **options: Any) -> Case:
+        read_now.append(found.case.name if found.case else "")
+        return open_found(found, **options)
+
+    monkeypatch.setattr(opening, "open_found", open_now)
+
+    def wait_for(name: str) -> None:
+        wait_until(lambda: study.opener.ahead.ready.endswith(name), f"{name} to be read ahead")
+
+    hand = Hand(window.reading.viewer, window)
+    double_click(study, 0)
+    settle(window, "sub-1")
+    wait_for("sub-2")
+    work = dataset / "derivatives" / "thaliron"
+    assert not (work / "sub-2").exists()  # neither a lock nor a journal
+    hand.key(Qt.Key.Key_PageDown, CONTROL)
+    settle(window, "sub-2")
+    assert read_now == ["sub-1"]
+    draw(window)  # it is ours to change
+    assert window.reading.case is not None
+    assert len(window.reading.case.done) == 1
+
+    wait_for("sub-10")
+    elsewhere = open_case([dataset / "sub-10"])
+    elsewhere.apply(flag(elsewhere, "motion"))
+    elsewhere.apply(flag(elsewhere, None))
+    assert elsewhere.close()
+    hand.key(Qt.Key.Key_PageDown, CONTROL)
+    settle(window, "sub-10")
+    assert read_now == ["sub-1", "sub-10"]
+    assert len(window.reading.case.done) == 2
+
+    # Upwards the case before this one is next; with another reader none of this one's.
+    hand.key(Qt.Key.Key_PageUp, CONTROL)
+    settle(window, "sub-2")
+    wait_for("sub-1")
+    shutil.copy(dataset / "sub-2" / "anat" / "sub-2_FLAIR.nii.gz", dataset / "sub-1" / "anat" / "sub-1_FLAIR.nii.gz")
+    hand.key(Qt.Key.Key_PageUp, CONTROL)
+    settle(window, "sub-1")
+    assert read_now[-1] == "sub-1"
+    study.worklist.filter.setText("sub-2")
+    wait_until(lambda: not study.opener.ahead.ready, "nothing above sub-2")
+    study.worklist.filter.clear()
+    study._going = 1
+    study.opener.ahead.plan()
+    wait_for("sub-2")
+    study.read_as("Anna")
+    wait_until(lambda: window.reading.reader == "Anna", "Anna")
+    assert not study.opener.ahead.ready
+
+
+def test_a_flagged_case_is_passed_over_found_by_the_filter_and_done_in_the_end(window: Panel, study: StudyStep) -> None:
+    hand = Hand(window.reading.viewer, window)
+    double_click(study, 0)
+    settle(window, "sub-1")
+
+    def answer(words: str) -> None:
+        dialog = window.findChild(FlagDialog)
+        assert dialog is not None
+        line = dialog.reason.lineEdit()
+        line.selectAll()
+        QTest.keyClicks(line, words)
+        QTest.keyClick(line, Qt.Key.Key_Return)
+
+    hand.key(Qt.Key.Key_Return, CONTROL | Qt.KeyboardModifier.ShiftModifier)
+    assert not study.steps.flagged.isChecked()
+    answer("  moved in  the FLAIR ")
+    settle(window, "sub-2")
+    assert shown(study, 2) == ["⚑ flagged: moved in the FLAIR", "not begun", "not begun"]
+    assert study.worklist.count.text() == "3 cases, 0 done, 1 flagged"
+    above = study.worklist.unread(-1, "sub-2")
+    assert above is None
+
+    hand.press(study.steps.flagged)
+    dialog = window.findChild(FlagDialog)
+    assert dialog is not None
+    assert dialog.reason.itemText(1) == "moved in the FLAIR"
+    dialog.reject()
+    assert shown(study, 2)[1] == "not begun"
+    assert not study.steps.flagged.isChecked()
+    QTest.qWait(10)
+
+    QTest.keyClicks(study.worklist.filter, "flagged flair")
+    assert shown(study) == ["sub-1"]
+    QTest.keyClick(study.worklist.filter, Qt.Key.Key_Return)
+    settle(window, "sub-1")
+    study.worklist.filter.clear()
+    assert study.steps.flagged.isChecked()
+    window.reading.undo()
+    assert not study.steps.flagged.isChecked()
+    assert shown(study, 2)[0] == "not begun"
+    window.reading.redo()
+    hand.press(study.steps.finished)
+    assert (study.steps.flagged.isChecked(), study.steps.finished.isChecked()) == (False, True)
+    assert shown(study, 2)[0] == "✓ done"
+    window.reading.undo()
+    hand.press(study.steps.flagged)
+    assert shown(study, 2)[0] == "not begun"
 
 
 def test_keys_work_while_the_list_has_the_focus(window: Panel, study: StudyStep) -> None:

@@ -1,7 +1,8 @@
 """The worklist: every case of a BIDS dataset with the state of one reader's reading, from small files alone.
 
 The state comes from the journal's facts, which are on disk after each edit, so that it is right after a crash too; no
-image and no voxel is read. A reading is *done* when the reader says so. Nothing else could tell: a patient without a
+image and no voxel is read. A reading is *done* when the reader says so, and *flagged* when the reader puts it aside for
+a reason: then it waits for somebody, and is neither unread nor done. Nothing else could tell: a patient without a
 lesion leaves no trace of having been looked at, and a QSM spoilt by motion leaves the thalami undrawn for good. What
 the files can tell is which parts are there, and that is said beside the reader's word.
 """
@@ -21,9 +22,11 @@ from thaliron_napari.case.images import Variant, find_in_case
 from thaliron_napari.case.opening import chosen_before, default_derivatives, journal_of
 from thaliron_napari.errors import CaseError
 
-State = Literal["not begun", "in progress", "done"]
+State = Literal["not begun", "in progress", "flagged", "done"]
 FINISHED = "finished"
 """The fact by which the reader says that a reading is done."""
+FLAGGED = "flagged"
+"""The fact by which the reader puts a case aside; its value is the reason, which may be empty."""
 
 # What is set by opening a case or saying what its files are is no reading yet.
 _NO_READING = ("image/", "unit")
@@ -38,7 +41,9 @@ class WorklistEntry:
     case : BidsCase
     images : tuple of str
         Roles of the images that are there.
-    state : {"not begun", "in progress", "done"}
+    state : {"not begun", "in progress", "flagged", "done"}
+    reason : str
+        Why it is flagged, in the reader's words; may be empty.
     parts : mapping
         Whether each part of the reading that the images allow is there: "fusion", "left thalamus", "right thalamus",
         "left CSF", "right CSF", "lesions".
@@ -56,6 +61,7 @@ class WorklistEntry:
     case: BidsCase
     images: tuple[Role, ...] = ()
     state: State = "not begun"
+    reason: str = field(default="", kw_only=True)
     parts: Mapping[str, bool] = field(default_factory=dict)
     changed: datetime | None = None
     readers: tuple[str, ...] = ()
@@ -140,6 +146,7 @@ def read_entry(
         seen.readers,
         _also_read(case, work),
         _problem(found.images, roles),
+        reason=str(seen.facts.get(FLAGGED, "")),
     )
 
 
@@ -160,12 +167,31 @@ def parts_of(facts: Mapping[str, Any], images: tuple[Role, ...]) -> dict[str, bo
 
 
 def finish(case: Case, finished: bool = True) -> Edit:
-    """Edit by which the reader says that the reading is done, or takes that back."""
+    """Edit by which the reader says that the reading is done, or takes that back; what is done is flagged no more."""
     words = "finish the reading" if finished else "take the reading up again"
-    return Edit(words, fact_change(case.annotations, FINISHED, True if finished else None))
+    changes = fact_change(case.annotations, FINISHED, True if finished else None)
+    return Edit(words, changes + (fact_change(case.annotations, FLAGGED, None) if finished else ()))
+
+
+def flag(case: Case, reason: str | None = "") -> Edit:
+    """Edit by which the reader puts a case aside for a reason, or takes that back; what is flagged is not done.
+
+    Parameters
+    ----------
+    case : Case
+    reason : str or None
+        Such as "motion"; may be empty. None takes the flag away.
+    """
+    if reason is None:
+        return Edit("take the flag away", fact_change(case.annotations, FLAGGED, None))
+    reason = " ".join(reason.split())
+    words = f"flag the case: {reason}" if reason else "flag the case"
+    return Edit(words, fact_change(case.annotations, FLAGGED, reason) + fact_change(case.annotations, FINISHED, None))
 
 
 def _state(seen: Glance) -> State:
+    if seen.facts.get(FLAGGED) is not None:
+        return "flagged"
     if seen.facts.get(FINISHED):
         return "done"
     return "in progress" if _begun(seen) else "not begun"

@@ -12,6 +12,9 @@ from thaliron_napari.imaging import Volume, resample
 GridName = Literal["qsm", "flair"]
 
 
+ORDER: tuple[Role, ...] = ("qsm", "flair", "t1", "t1ce", "magnitude")
+"""Images in the order in which the lower and the upper one are chosen until the reader chooses others."""
+
 _kept: WeakKeyDictionary[Case, dict[tuple[Any, ...], NDArray[np.float32]]] = WeakKeyDictionary()
 """Resampled images by case, kept until their registration or their unit changes, or the case goes."""
 
@@ -34,6 +37,17 @@ def on_grid(case: Case, role: Role, grid_name: GridName) -> NDArray[np.float32]:
             del kept[old]
         kept[key] = resample(Volume(data, own), grid, transform)
     return kept[key]
+
+
+def make_ready(case: Case) -> None:
+    """Compute what a case shows first, so that the window need not; any thread may do it.
+
+    With the better part of a second of resampling out of the way, a case shows without the window standing still.
+    """
+    shown = [role for role in ORDER if role in case.images][:2]
+    grid_name: GridName = "qsm" if "qsm" in case.images else "flair"
+    for role in shown:
+        on_grid(case, role, grid_name)
 
 
 def carry(case: Case, place: NDArray[np.float64], old: GridName, new: GridName) -> NDArray[np.float64]:

@@ -11,6 +11,8 @@ from thaliron_napari.case import ROLE_NAME, Case, Role
 from thaliron_napari.case.bids import case_around, case_name
 from thaliron_napari.case.images import Found, Variant, told_apart, variant_of
 from thaliron_napari.case.opening import choose_image, look_for, open_found
+from thaliron_napari.viewer.ahead import Ahead, Wanted
+from thaliron_napari.viewer.on_grid import make_ready
 from thaliron_napari.viewer.reading import Reading
 from thaliron_napari.viewer.work import run_in_background
 
@@ -67,6 +69,9 @@ class Opener:
         """How the case on the screen was asked for."""
         self._prefer: dict[Role, Variant] = {}
         self._request: Request | None = None
+        self.next_wanted: Callable[[], Wanted | None] = lambda: None
+        """Tells which case will be asked for next; it is read ahead."""
+        self.ahead = Ahead(lambda: self.next_wanted(), lambda: bool(reading.opening or reading.stroke), parent)
         reading.case_opened.connect(self._forget_request)
 
     @property
@@ -90,7 +95,14 @@ class Opener:
                 )
             if found.questions:
                 return found, None
-            return found, open_found(found, fixed=request.images, derivatives=request.derivatives, reader=reader)
+            case = None
+            if len(request.paths) == 1 and not request.images:
+                wanted = Wanted(request.paths[0], request.derivatives, reader, prefer)
+                case = self.ahead.take(wanted, found)
+            if case is None:
+                case = open_found(found, fixed=request.images, derivatives=request.derivatives, reader=reader)
+                make_ready(case)
+            return found, case
 
         def finished(result: tuple[Found, Case | None]) -> None:
             nonlocal is_read

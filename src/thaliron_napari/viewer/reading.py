@@ -46,6 +46,8 @@ class Reading:
     """The list of keys is wanted, or no longer."""
     unread_asked = Signal(int)
     """The unread case after this one (1) or before it (-1) is wanted."""
+    flag_asked = Signal()
+    """The case is to be flagged and the next unread one opened."""
 
     def __init__(self, viewer: Any, *, reader: str = "") -> None:
         self.viewer = viewer

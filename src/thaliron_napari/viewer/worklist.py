@@ -1,25 +1,34 @@
 """The worklist on screen: the cases of a dataset, what is there of each, and how far this reader is."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from napari.utils.notifications import show_info
 from qtpy.QtCore import QAbstractTableModel, QModelIndex, QSortFilterProxyModel, Qt, Signal
 from qtpy.QtGui import QColor, QFont, QKeyEvent
-from qtpy.QtWidgets import QAbstractItemView, QHBoxLayout, QHeaderView, QLineEdit, QTableView, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QHBoxLayout,
+    QHeaderView,
+    QLineEdit,
+    QTableView,
+    QVBoxLayout,
+    QWidget,
+)
 
 from thaliron_napari.case import ROLE_NAME, Role
 from thaliron_napari.case.bids import BidsCase, natural
-from thaliron_napari.case.worklist import WorklistEntry
+from thaliron_napari.case.worklist import State, WorklistEntry
 from thaliron_napari.viewer import colours
-from thaliron_napari.viewer.steps.step import button, text
+from thaliron_napari.viewer.steps.step import text
 
 COLUMNS = ("Case", "Images", "State", "Last", "Also")
 _OTHERS = COLUMNS.index("Also")
 MARK: dict[Role, str] = {"qsm": "Q", "flair": "F", "t1": "T1", "t1ce": "Gd", "magnitude": "M"}
 _SHORT = {"left thalamus": "thal. L", "right thalamus": "thal. R", "left CSF": "CSF L", "right CSF": "CSF R"}
-_PROBLEM = "#E69F00"
+_COLOUR: dict[State, str] = {"done": colours.CSF, "flagged": colours.PEN}
+_RANK: tuple[State, ...] = ("not begun", "in progress", "flagged", "done")
+_REASONS = ("motion", "artefact", "wrong or missing image", "second opinion")
 _PAGES = (Qt.Key.Key_PageDown, Qt.Key.Key_PageUp)
 
 
@@ -36,6 +45,8 @@ def state_text(entry: WorklistEntry) -> str:
         there = f"{sum(entry.parts.values())}/{len(entry.parts)}"
         missing = ", ".join(_SHORT.get(part, part) for part in entry.missing)
         return f"{there} no {missing}" if missing else f"{there} all there"
+    if entry.state == "flagged":
+        return f"⚑ flagged: {entry.reason}" if entry.reason else "⚑ flagged"
     return {"done": "✓ done", "not begun": "not begun"}[entry.state]
 
 
@@ -49,7 +60,7 @@ def state_tip(entry: WorklistEntry, blinded: bool = True) -> str:
     there = ", ".join(part for part, is_there in entry.parts.items() if is_there)
     lines = [
         entry.problem,
-        f"This reading is {entry.state}." if not entry.problem else "",
+        f"This reading is {entry.state}{f': {entry.reason}' if entry.reason else ''}." if not entry.problem else "",
         f"There: {there}." if there else "",
         f"Not there: {', '.join(entry.missing)}." if entry.missing and entry.state != "not begun" else "",
         f"Last changed {entry.changed.astimezone():%d %b %Y, %H:%M}." if entry.changed else "",
@@ -120,7 +131,7 @@ class WorklistModel(QAbstractTableModel):
             return COLUMNS[section]
         if role == Qt.ItemDataRole.ToolTipRole:
             marks = "\n".join(f"{mark}: {ROLE_NAME[image]}" for image, mark in MARK.items())
-            states = "Parts that are there, and what is not; done when the reader says so."
+            states = "Parts that are there, and what is not; done or flagged when the reader says so."
             return {1: marks, 2: states, _OTHERS: "Who else has read the case."}.get(section)
         return None
 
@@ -136,8 +147,9 @@ class WorklistModel(QAbstractTableModel):
             font = QFont()
             font.setBold(True)
             return font
-        if role == Qt.ItemDataRole.ForegroundRole and column == 2 and (entry.problem or entry.state == "done"):
-            return QColor(_PROBLEM if entry.problem else colours.CSF)
+        if role == Qt.ItemDataRole.ForegroundRole and column == 2:
+            colour = colours.WARNING if entry.problem else _COLOUR.get(entry.state)
+            return QColor(colour) if colour else None
         return None
 
     def _tell(self, row: int) -> None:
@@ -171,7 +183,7 @@ def _key(entry: WorklistEntry, column: int) -> tuple[Any, ...]:
     if column == 1:
         return len(entry.images), images_text(entry), name
     if column == 2:
-        begun = ("not begun", "in progress", "done").index(entry.state)
+        begun = _RANK.index(entry.state)
         return not entry.problem, begun, sum(entry.parts.values()), name
     if column == 3:
         return entry.changed.timestamp() if entry.changed else 0.0, name
@@ -205,9 +217,12 @@ class Worklist(QWidget):
     ----------
     chosen : Signal
         Emitted with the :class:`BidsCase` that the reader wants to open.
+    order_changed : Signal
+        Emitted when other cases follow each other: sorted, filtered, or listed anew.
     """
 
     chosen = Signal(object)
+    order_changed = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -238,6 +253,8 @@ class Worklist(QWidget):
         self.table.doubleClicked.connect(lambda _index: self.open_row())
         self.table.opened.connect(self.open_row)
         self.filter.returnPressed.connect(self.open_row)
+        for signal in (self.order.layoutChanged, self.order.modelReset, self.filter.textChanged):
+            signal.connect(lambda *_: self.order_changed.emit())
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(4)
@@ -296,7 +313,7 @@ class Worklist(QWidget):
             self.chosen.emit(self._shown(rows[0].row()).case)
 
     def unread(self, step: int, start: str) -> BidsCase | None:
-        """The next case that is not done and can be read, in the table's order, from the one named `start`.
+        """The next case not done, not flagged, that can be read, in the table's order, from the one named `start`.
 
         Parameters
         ----------
@@ -309,7 +326,7 @@ class Worklist(QWidget):
         here = self._row_of(start)
         later = [row for row in rows if here is None or (row - here) * step > 0]
         entries = map(self._shown, later)
-        return next((entry.case for entry in entries if entry.state != "done" and not entry.problem), None)
+        return next((entry.case for entry in entries if _is_unread(entry)), None)
 
     def _shown(self, row: int) -> WorklistEntry:
         return self.model.entries[self.order.mapToSource(self.order.index(row, 0)).row()]
@@ -323,29 +340,16 @@ class Worklist(QWidget):
 
     def _show_count(self) -> None:
         entries, shown = self.model.entries, self.order.rowCount()
-        done = sum(entry.state == "done" for entry in entries)
+        done, flagged = (sum(entry.state == state for entry in entries) for state in ("done", "flagged"))
         some = f"{shown} of " if shown != len(entries) else ""
-        self.count.setText(f"{some}{len(entries)} cases, {done} done")
+        self.count.setText(f"{some}{len(entries)} cases, {done} done" + (f", {flagged} flagged" if flagged else ""))
+
+    @property
+    def reasons(self) -> list[str]:
+        """Reasons for a flag: those that this list holds already, then the usual ones."""
+        given = sorted({entry.reason for entry in self.model.entries if entry.reason}, key=str.lower)
+        return list(dict.fromkeys([*given, *_REASONS]))
 
 
-class CaseSteps(QWidget):
-    """Buttons from case to case, and the reader's word that a reading is finished."""
-
-    def __init__(self, go: Callable[[int], None], finish: Callable[[], None]) -> None:
-        super().__init__()
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(4)
-        self.previous = button("◂ Unread", "Open the unread case before this one. Ctrl+PageUp", lambda: go(-1))
-        self.next = button("Unread ▸", "Open the next unread case. Ctrl+PageDown", lambda: go(1))
-        self.finished = button(
-            "Finished", "Say that this reading is done, or take that back. Ctrl+Enter does so and goes on.", finish
-        )
-        self.finished.setCheckable(True)
-        for made in (self.previous, self.next, self.finished):
-            row.addWidget(made, 1)
-
-
-def tell_no_more(step: int) -> None:
-    """Say that there is no unread case in a direction."""
-    show_info(f"There is no unread case {'after' if step > 0 else 'before'} this one in the list.")
+def _is_unread(entry: WorklistEntry) -> bool:
+    return entry.state not in ("done", "flagged") and not entry.problem

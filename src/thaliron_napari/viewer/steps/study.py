@@ -1,7 +1,7 @@
 """Step 1: choose the patient or a list of them, see what was read, correct the unit."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from napari.utils.notifications import show_warning
@@ -12,10 +12,12 @@ from thaliron_napari.case import ROLE_NAME, Case, Edit, Role
 from thaliron_napari.case.bids import BidsCase, case_around, is_dataset
 from thaliron_napari.case.images import Found
 from thaliron_napari.case.opening import default_derivatives, journal_of
-from thaliron_napari.case.worklist import FINISHED, WorklistEntry, read_entry, read_worklist
+from thaliron_napari.case.worklist import FINISHED, FLAGGED, WorklistEntry, flag, read_entry, read_worklist
 from thaliron_napari.imaging import holds_dicom_only
 from thaliron_napari.viewer import preferences
+from thaliron_napari.viewer.ahead import Wanted
 from thaliron_napari.viewer.canvas import canvas_widget
+from thaliron_napari.viewer.case_steps import CaseSteps, FlagDialog, tell_no_more
 from thaliron_napari.viewer.import_dialog import ImportDialog
 from thaliron_napari.viewer.opening import Opener, Request
 from thaliron_napari.viewer.reader import ReaderRow
@@ -23,7 +25,7 @@ from thaliron_napari.viewer.reading import Reading
 from thaliron_napari.viewer.steps.step import Step, button, fill_table, table, text
 from thaliron_napari.viewer.steps.unit import UnitRow
 from thaliron_napari.viewer.work import run_in_background
-from thaliron_napari.viewer.worklist import CaseSteps, Worklist, tell_no_more
+from thaliron_napari.viewer.worklist import Worklist
 
 
 class StudyStep(Step):
@@ -40,6 +42,9 @@ class StudyStep(Step):
         self._root: Path | None = None
         self._listed_for = ""
         self._asked = ""
+        self._going = 1
+        self._flagging: FlagDialog | None = None
+        self.opener.next_wanted = self._next_wanted
         self.add_row(
             button(
                 "Open folder…",
@@ -56,8 +61,9 @@ class StudyStep(Step):
         self.worklist.setVisible(False)
         preferences.follow_blinded(self, self.worklist.set_blinded)
         self.worklist.chosen.connect(self.open_case)
+        self.worklist.order_changed.connect(self.opener.ahead.plan)
         self.column.addWidget(self.worklist)
-        self.steps = CaseSteps(self.open_unread, reading.toggle_finished)
+        self.steps = CaseSteps(self.open_unread, reading.toggle_finished, self.toggle_flag)
         """Buttons from case to case, for the foot of the dock: they are wanted in every step."""
         self.steps.setVisible(False)
         self.images = table(["Image", "Grid"])
@@ -80,6 +86,7 @@ class StudyStep(Step):
         self.note = text()
         self.column.addWidget(self.note)
         reading.unread_asked.connect(self.open_unread)
+        reading.flag_asked.connect(self.flag_and_go_on)
         reading.case_opened.connect(self._show_open_case)
         reading.saved.connect(self._show_open_case)
         reading.changed.connect(self._on_edit)
@@ -142,6 +149,7 @@ class StudyStep(Step):
         reader, prefer = self.reading.reader, dict(self.opener.prefer)
         self.reading.set_opening("the worklist")
         self._root = root = Path(os.path.abspath(root))
+        self.opener.ahead.drop()
 
         def finished(entries: list[WorklistEntry]) -> None:
             if self._root != root:
@@ -177,11 +185,58 @@ class StudyStep(Step):
         """Open the unread case after (1) or before (-1) the one that was asked for last."""
         if not self.worklist.model.entries:
             return
+        self._going = step
         case = self.worklist.unread(step, self._asked)
         if case is None:
             tell_no_more(step)
         else:
             self.open_case(case)
+
+    @property
+    def flagged(self) -> bool:
+        """Whether the open case is flagged."""
+        return self.reading.case is not None and FLAGGED in self.reading.case.annotations.facts
+
+    def toggle_flag(self) -> None:
+        """Flag the open case for a reason, which is asked for; or take the flag away."""
+        if self.flagged:
+            self.reading.make(lambda case: flag(case, None))
+        else:
+            self.ask_flag()
+
+    def flag_and_go_on(self) -> None:
+        """Flag the open case, and go to the next unread one."""
+        if self.flagged:
+            self.open_unread(1)
+        else:
+            self.ask_flag(then=lambda: self.open_unread(1))
+
+    def ask_flag(self, then: Callable[[], object] = lambda: None) -> None:
+        """Ask for the reason and flag the case that was open when it was asked."""
+        case = self.reading.case
+        self.steps.flagged.setChecked(False)  # not before the answer
+        if not self.reading.may_change() or self._flagging is not None:
+            return
+
+        def given(reason: str) -> None:
+            if self.reading.case is case and self.reading.make(lambda one: flag(one, reason)):
+                then()
+
+        def closed() -> None:
+            self._flagging = None
+
+        self._flagging = dialog = FlagDialog(self.worklist.reasons, self)
+        dialog.given.connect(given)
+        dialog.finished.connect(closed)
+        dialog.finished.connect(dialog.deleteLater)
+        dialog.open()
+
+    def _next_wanted(self) -> Wanted | None:
+        """The unread case to which the reader will go on, in the direction gone last."""
+        case = self.worklist.unread(self._going, self._asked) if self.reading.case is not None else None
+        if case is None:
+            return None
+        return Wanted(case.folder, self._derivatives, self.reading.reader, dict(self.opener.prefer))
 
     def choose(self, role: Role, file: Path) -> None:
         """Open the case that is open again, with another file as one of its images."""
@@ -267,6 +322,7 @@ class StudyStep(Step):
 
     def _now_reads(self, name: str) -> None:
         self.who.set_reader(name)
+        self.opener.ahead.drop()
         if self._root is not None and name != self._listed_for:
             self.worklist.set_entries([])  # how far someone else is, is not for this reader's eyes
             self.open_dataset(self._root)
@@ -291,12 +347,13 @@ class StudyStep(Step):
         return entry.case if journal.parent == case.folder else None
 
     def _on_edit(self, edit: Edit) -> None:
-        if edit.touches(FINISHED):
+        if edit.touches(FINISHED) or edit.touches(FLAGGED):
             self._show_open_case()
 
     def _opened(self, found: Found) -> None:
         if found.case is not None and found.case.root == self._root and found.case not in self.worklist.cases:
             self.open_dataset(found.case.root, self._derivatives)  # it joined since, such as by an import
+        self.opener.ahead.plan()
         canvas = canvas_widget(self)
         if canvas is not None:
             canvas.setFocus()  # the reading's keys work at once
@@ -312,6 +369,8 @@ class StudyStep(Step):
             )
         self.steps.finished.setEnabled(self.reading.case is not None)
         self.steps.finished.setChecked(self.reading.finished)
+        self.steps.flagged.setEnabled(self.reading.case is not None)
+        self.steps.flagged.setChecked(self.flagged)
 
 
 def _doubts(case: Case) -> list[str]:
