@@ -1,55 +1,162 @@
-"""Keys of the reading, bound on the viewer and on each of our layers, where napari's own bindings cannot take them."""
+"""Keys of the reading, bound on the viewer and on each of its layers, where napari's own bindings cannot take them.
 
-from collections.abc import Callable
+napari asks the active layer before the viewer, and of either its own bindings before those of its kind. So every layer
+has them, another plugin's too: whichever is active, the keys of the reading do what they say.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
+
+from qtpy.QtWidgets import QApplication
 
 from thaliron_napari.viewer.reading import Reading
 from thaliron_napari.viewer.tools import TOOLS
 
 
-def key_actions(reading: Reading) -> dict[str, tuple[str, Callable[[], None]]]:
-    """Every key with its words and what it does."""
-    actions: dict[str, tuple[str, Callable[[], None]]] = {
-        tool.key: (tool.tip, lambda name=tool.name: reading.choose_tool(name)) for tool in TOOLS.values()
+@dataclass(frozen=True)
+class KeyAction:
+    """What a key does.
+
+    Parameters
+    ----------
+    words : str
+    press : callable
+        Run when the key goes down, once however long it is held.
+    release : callable, optional
+        Run when the key comes up, or when the keyboard goes elsewhere before that.
+    """
+
+    words: str
+    press: Callable[[], None]
+    release: Callable[[], None] | None = None
+
+
+def key_groups(reading: Reading) -> dict[str, dict[str, KeyAction]]:
+    """Every key by napari's name for it, with its words and what it does, in the groups of the key sheet."""
+    display = reading.display
+    images, labels = display.images, display.labels
+    tools = {
+        tool.key: KeyAction(f"{tool.title}. {tool.tip}", lambda name=tool.name: reading.choose_tool(name))
+        for tool in TOOLS.values()
     }
-    actions |= {
-        "T": ("the other side's thalamus", lambda: reading.choose_side("right" if reading.side == "left" else "left")),
-        "F": ("fill between the contours", reading.fill_between),
-        "X": ("flip between QSM and anatomy", reading.flip_blend),
-        "O": ("outlines or filled", lambda: reading.display.labels.set_outlines(not reading.display.labels.outlines)),
-        "[": ("smaller tool", lambda: reading.change_radius(-0.5)),
-        "]": ("larger tool", lambda: reading.change_radius(0.5)),
-        "Enter": ("accept the lesion", reading.accept_proposed),
-        "Delete": ("delete the selected lesion", reading.delete_selected),
-        "Escape": ("drop the stroke, or put the tool down", reading.escape),
-        "Control-Z": ("undo", reading.undo),
-        "Control-Shift-Z": ("redo", reading.redo),
-        "Control-S": ("save", reading.save_now),
-        "Control-PageDown": ("next unread case", lambda: reading.unread_asked.emit(1)),
-        "Control-PageUp": ("unread case before this one", lambda: reading.unread_asked.emit(-1)),
-        "Control-Enter": ("reading finished, on to the next unread case", reading.finish_and_go_on),
+    presets = {
+        str(place + 1): KeyAction(words, lambda place=place: images.use_preset(place))
+        for place, words in enumerate(
+            (
+                "window of the image in front: QSM −100 … 200 ppb, others automatic",
+                "QSM −50 … 100 ppb, others narrow",
+                "QSM −150 … 150 ppb, others their whole range",
+            )
+        )
     }
-    return actions
+    return {
+        "Tools": tools
+        | {
+            "Space": KeyAction("the tool before this one, and back", reading.swap_tools),
+            "T": KeyAction(
+                "the other side's thalamus",
+                lambda: reading.choose_side("right" if reading.side == "left" else "left"),
+            ),
+            "[": KeyAction("smaller tool", lambda: reading.change_radius(-0.5)),
+            "]": KeyAction("larger tool", lambda: reading.change_radius(0.5)),
+            "F": KeyAction("fill between the contours", reading.fill_between),
+            "Enter": KeyAction("accept the proposed lesion", reading.accept_proposed),
+            "Delete": KeyAction("delete the selected lesion", reading.delete_selected),
+            "Escape": KeyAction("drop the stroke that is going on, or put the tool down", reading.escape),
+        },
+        "Picture": {
+            "X": KeyAction("flip between the lower image and the upper one, such as QSM and FLAIR", reading.flip_blend),
+            **presets,
+            "O": KeyAction("outlines or filled", lambda: labels.set_outlines(not labels.outlines)),
+            "H": KeyAction(
+                "hides all that is drawn, while it is held",
+                lambda: reading.hide_annotations(True),
+                lambda: reading.hide_annotations(False),
+            ),
+        },
+        "Case": {
+            "Control-Z": KeyAction("undo", reading.undo),
+            "Control-Shift-Z": KeyAction("redo", reading.redo),
+            "Control-S": KeyAction("save", reading.save_now),
+            "Control-PageDown": KeyAction("the next unread case of the list", lambda: reading.unread_asked.emit(1)),
+            "Control-PageUp": KeyAction("the unread case before this one", lambda: reading.unread_asked.emit(-1)),
+            "Control-Enter": KeyAction("reading finished, on to the next unread case", reading.finish_and_go_on),
+            "Control-Shift-Enter": KeyAction("flag the case, on to the next unread case", reading.flag_asked.emit),
+            "F1": KeyAction("this list of keys; ? too", reading.keys_asked.emit),
+        },
+    }
+
+
+MOUSE = {
+    "left button": "what the tool in hand says; without a tool, the crosshair",
+    "Shift + left drag": "with Draw: add to the contour",
+    "right drag": "window of the image in front: sideways its width, up and down its level",
+    "middle drag": "move the picture",
+    "wheel": "through the slices",
+    "Ctrl + wheel": "zoom about the cursor",
+    "Shift + wheel": "radius of the tool",
+}
+"""What the mouse does on the picture."""
 
 
 def attach(reading: Reading) -> Callable[[], None]:
     """Bind the keys; returns what undoes it."""
-    actions = key_actions(reading)
+    bindings: dict[str, Callable[[Any], Any]] = {}
+    releases: list[Callable[[], None]] = []
+    for group in key_groups(reading).values():
+        for key, action in group.items():
+            if action.release is None:
+                bindings[key] = _once(action.press)
+            else:
+                bindings[key] = _held(action.press, action.release)
+                releases.append(action.release)
+    replaced: list[tuple[Any, str, Any]] = []
 
     def bind(target: Any) -> None:
-        for key, (_words, action) in actions.items():
-            target.bind_key(key, lambda _t, action=action: action(), overwrite=True)
+        for key, function in bindings.items():
+            replaced.append((target, key, target.bind_key(key, function, overwrite=True)))
 
     def on_layer(event: Any) -> None:
-        if reading.display.owns(event.value):
-            bind(event.value)
+        bind(event.value)
 
-    bind(reading.viewer)
-    reading.viewer.layers.events.inserted.connect(on_layer)
+    def off_layer(event: Any) -> None:
+        give_back(event.value)
+
+    def give_back(*targets: Any) -> None:
+        for target, key, before in [entry for entry in replaced if entry[0] in targets]:
+            target.bind_key(key, before, overwrite=True)
+        replaced[:] = [entry for entry in replaced if entry[0] not in targets]
+
+    def on_focus(_old: Any, _new: Any) -> None:
+        for release in releases:  # the key's coming up will be told to another
+            release()
+
+    viewer, application = reading.viewer, QApplication.instance()
+    bind(viewer)
+    for layer in viewer.layers:
+        bind(layer)
+    viewer.layers.events.inserted.connect(on_layer)
+    viewer.layers.events.removed.connect(off_layer)
+    application.focusChanged.connect(on_focus)
 
     def detach() -> None:
-        reading.viewer.layers.events.inserted.disconnect(on_layer)
-        for key in actions:
-            reading.viewer.bind_key(key, None, overwrite=True)
+        viewer.layers.events.inserted.disconnect(on_layer)
+        viewer.layers.events.removed.disconnect(off_layer)
+        application.focusChanged.disconnect(on_focus)
+        give_back(viewer, *viewer.layers)
 
     return detach
+
+
+def _once(press: Callable[[], None]) -> Callable[[Any], None]:
+    return lambda _target: press()
+
+
+def _held(press: Callable[[], None], release: Callable[[], None]) -> Callable[[Any], Iterator[None]]:
+    def while_down(_target: Any) -> Iterator[None]:
+        press()
+        yield
+        release()
+
+    return while_down

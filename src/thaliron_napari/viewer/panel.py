@@ -28,6 +28,7 @@ from thaliron_napari.viewer.steps.regression import RegressionStep
 from thaliron_napari.viewer.steps.step import Step, button
 from thaliron_napari.viewer.steps.study import StudyStep
 from thaliron_napari.viewer.steps.thalamus import ThalamusStep
+from thaliron_napari.viewer.window_level import WindowRow
 
 _STEPS: tuple[type[Step], ...] = (
     StudyStep,
@@ -105,6 +106,8 @@ class Panel(QWidget):
         self.cursor_label.setMinimumHeight(34)
         column.addWidget(self.next_label)
         column.addWidget(self.cursor_label)
+        self.window_row = WindowRow(reading)
+        column.addWidget(self.window_row)
         column.addWidget(self.step(StudyStep).steps)
         foot = QHBoxLayout()
         self.undo_button = button("Undo", "Take the last edit back. Ctrl+Z", reading.undo)

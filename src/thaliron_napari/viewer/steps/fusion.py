@@ -4,7 +4,7 @@ from threading import Event
 
 from napari.utils.notifications import show_info
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QHBoxLayout, QProgressBar, QSizePolicy, QSlider
+from qtpy.QtWidgets import QComboBox, QHBoxLayout, QProgressBar, QSizePolicy, QSlider
 
 from thaliron_napari.case import ROLE_NAME, Role
 from thaliron_napari.case.fusion import (
@@ -22,12 +22,11 @@ from thaliron_napari.viewer.steps.by_hand import ByHand
 from thaliron_napari.viewer.steps.step import Step, button, text
 from thaliron_napari.viewer.work import run_in_background
 
-_PRESETS = {"−100 … 200": (-100.0, 200.0), "−50 … 100": (-50.0, 100.0), "−150 … 150": (-150.0, 150.0)}
 _ALL = "all"
 
 
 class FusionStep(Step):
-    """Registration, comparison and windows."""
+    """Registration, comparison and colours."""
 
     title = "Fusion"
 
@@ -86,26 +85,15 @@ class FusionStep(Step):
         self.grid.activated.connect(lambda _i: reading.display.show(self.grid.currentData()))
         self.add_row(text("compare by", wraps=False), self.comparison, text("on the grid of", wraps=False), self.grid)
 
-        row = QHBoxLayout()
-        row.addWidget(text("QSM window, ppb", wraps=False))
-        self.low, self.high = (_ppb_box("lowest"), _ppb_box("highest"))
-        for box in (self.low, self.high):
-            box.editingFinished.connect(self._set_window)
-            row.addWidget(box)
-        self.column.addLayout(row)
-        self.add_row(
-            *(button(name, "Set this window, in ppb.", lambda name=name: self.use_preset(name)) for name in _PRESETS)
-        )
         self.colours = QComboBox()
-        self.colours.setToolTip("Grey for reading; two colours that part at the middle of the window for an overlay.")
-        for words, name in (("grey", "gray"), ("blue to red", "RdBu_r"), ("pink to green", "PiYG")):
-            self.colours.addItem(words, name)
-        self.colours.activated.connect(lambda _i: reading.display.images.set_qsm_colours(self.colours.currentData()))
-        self.add_row(text("QSM colours", wraps=False), self.colours)
-        self.column.addWidget(
-            text("On the picture: wheel scrolls, Ctrl+wheel zooms, middle drag pans, right drag sets the window.")
+        self.colours.setToolTip(
+            "Grey for reading. Blue to orange for an overlay: dark at 0 ppb, and as light as the value is far from it "
+            "on either side; its window is as wide below 0 as above."
         )
-        reading.window_changed.connect(self.refresh)
+        for words, signed in (("grey", False), ("blue − 0 + orange", True)):
+            self.colours.addItem(words, signed)
+        self.colours.activated.connect(lambda _i: reading.display.images.set_signed_qsm(self.colours.currentData()))
+        self.add_row(text("QSM colours", wraps=False), self.colours)
         reading.blend_changed.connect(self.refresh)
         reading.case_opened.connect(self._stop.set)
         stop = self._stop
@@ -141,6 +129,8 @@ class FusionStep(Step):
             progress=lambda share: self.progress.setValue(round(share * 100)),
             finished=finished,
             ended=lambda: self._show_running(False),
+            name="registration",
+            cancel=self._stop.set,
         )
 
     def reset(self) -> None:
@@ -151,7 +141,7 @@ class FusionStep(Step):
                 self.reading.make(lambda c, role=role: forget_registration(c, role))
 
     def refresh(self) -> None:
-        """Show the registrations, the comparison and the windows as they are."""
+        """Show the registrations, the comparison and the colours as they are."""
         case, images = self.reading.case, self.reading.display.images
         if case is None:
             return
@@ -171,9 +161,7 @@ class FusionStep(Step):
         _fill(self.grid, [role for role in ("qsm", "flair") if role in case.images])
         self.grid.setCurrentIndex(self.grid.findData(self.reading.display.grid_name))
         self.comparison.setCurrentIndex(self.comparison.findData(images.comparison))
-        low, high = images.limits("qsm")
-        self.low.setValue(low)
-        self.high.setValue(high)
+        self.colours.setCurrentIndex(self.colours.findData(images.signed_qsm))
 
     def done(self) -> bool:
         """Whether the two images were brought together."""
@@ -186,11 +174,6 @@ class FusionStep(Step):
         if case is None or not {"qsm", "flair"} <= set(case.images) or self.done():
             return ""
         return "register the QSM to the FLAIR and check the fusion"
-
-    def use_preset(self, name: str) -> None:
-        """Set one of the usual windows."""
-        self.reading.display.images.set_limits("qsm", *_PRESETS[name])
-        self.refresh()
 
     def _chosen(self) -> tuple[Role, ...]:
         """The images that the choice means."""
@@ -232,9 +215,6 @@ class FusionStep(Step):
         self.progress.setValue(0)
         self.refresh()
 
-    def _set_window(self) -> None:
-        self.reading.display.images.set_limits("qsm", self.low.value(), self.high.value())
-
 
 def _words(case, role: Role) -> str:
     """What is known of an image's place."""
@@ -263,11 +243,3 @@ def _choice() -> QComboBox:
     made.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
     made.setMinimumWidth(84)
     return made
-
-
-def _ppb_box(which: str) -> QDoubleSpinBox:
-    box = QDoubleSpinBox()
-    box.setRange(-2000, 2000)
-    box.setDecimals(0)
-    box.setToolTip(f"The {which} susceptibility of the grey scale.")
-    return box
