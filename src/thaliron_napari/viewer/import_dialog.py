@@ -186,6 +186,8 @@ class ImportDialog(QDialog):
             finished=outcome.append,
             progress=lambda share: self.progress.setValue(int(1000 * share)),
             ended=ended,
+            name="import",
+            cancel=self._stop.set,
         )
 
     def _fill(self) -> None:

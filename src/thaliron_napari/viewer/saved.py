@@ -1,16 +1,18 @@
-"""Whether the work is saved, in words that are true at any moment; and the question before a window closes on it."""
+"""Whether the work is saved, in words that are true at any moment; and the questions before a window closes on it."""
 
 import time
 
 from qtpy.QtCore import QEvent, QObject
-from qtpy.QtWidgets import QFileDialog, QMessageBox, QWidget
+from qtpy.QtWidgets import QApplication, QFileDialog, QMessageBox, QWidget
 
 from thaliron_napari.case import Case
 from thaliron_napari.errors import ThalIronError
 from thaliron_napari.viewer.reading import Reading
+from thaliron_napari.viewer.work import running
 
 _SLOW_S = 3.0
 _CLOSING_S = 5.0  # how long the disk may take when the window closes
+_STOPPING_S = 10.0  # how long work that was cancelled may take to end
 
 
 def saved_words(reading: Reading) -> tuple[str, bool]:
@@ -52,7 +54,7 @@ def _ago(seconds: float) -> str:
 
 
 class ClosingGuard(QObject):
-    """Stands between a window and its close button: saves the case, and asks where that cannot be done.
+    """Stands between a window and its close button: asks whether work that is going on may be cancelled, and saves.
 
     Parameters
     ----------
@@ -68,10 +70,36 @@ class ClosingGuard(QObject):
 
     def eventFilter(self, window: QObject | None, event: QEvent | None) -> bool:
         """Let the window close, or not."""
-        if event is not None and event.type() == QEvent.Type.Close and not self._may_close():
+        if event is not None and event.type() == QEvent.Type.Close and not (self._may_stop() and self._may_close()):
             event.ignore()
             return True
         return False
+
+    def _may_stop(self) -> bool:
+        """Ask whether what is going on may be cancelled, and wait for its end: the window would hang on it later."""
+        window = self.parent()
+        if not running(window):
+            return True
+        box = QMessageBox(window)
+        box.setIcon(QMessageBox.Icon.Question)
+        box.setWindowTitle("ThalIron")
+        names = " and ".join(dict.fromkeys(job.name for job in running(window)))
+        box.setText(f"The {names} is still going on.")
+        box.setInformativeText("If you close now it is cancelled. All that you drew is kept.")
+        stop = box.addButton("Cancel it and close", QMessageBox.ButtonRole.AcceptRole)
+        stay = box.addButton("Stay", QMessageBox.ButtonRole.RejectRole)
+        box.setDefaultButton(stay)
+        box.setEscapeButton(stay)
+        box.exec()
+        if box.clickedButton() is not stop:
+            return False
+        for job in running(window):
+            job.cancel()
+        until = time.monotonic() + _STOPPING_S
+        while running(window) and time.monotonic() < until:
+            QApplication.processEvents()
+            time.sleep(0.01)
+        return True
 
     def _may_close(self) -> bool:
         while not self.reading.leave(_CLOSING_S):
