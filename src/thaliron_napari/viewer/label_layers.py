@@ -118,16 +118,17 @@ class LabelLayers:
             return
         self._previewed = "thalami", (slice(z, z + 1), slice(None), slice(None))
         shown = self._codes["thalami"][z]
-        shown[(shown == code) | (shown == code + GENERATED)] = 0
-        shown[side_mask & (shown == 0)] = code
-        self._refresh("thalami")
+        wanted = np.where((shown == code) | (shown == code + GENERATED), 0, shown)
+        wanted[side_mask & (wanted == 0)] = code
+        rows, columns = np.nonzero(wanted != shown)
+        self._set("thalami", (np.full(rows.shape, z), rows, columns), wanted[rows, columns])
 
     def preview_box(self, name: str, box: Box, mask: NDArray[np.bool_], code: int) -> None:
         """Show some voxels of a label layer as they would become, without changing the case."""
         if name in self._codes:
             self._previewed = name, box
-            self._codes[name][box][mask] = code
-            self._refresh(name)
+            places = tuple(along + part.start for along, part in zip(np.nonzero(mask), box, strict=True))
+            self._set(name, places, np.full(places[0].shape, code, np.uint8))
 
     def drop_preview(self) -> None:
         """Show what was previewed as the case has it."""
@@ -163,6 +164,14 @@ class LabelLayers:
     def _refresh(self, name: str) -> None:
         if name in self._layers:
             self._layers[name].refresh()
+
+    def _set(self, name: str, places: tuple[NDArray[np.intp], ...], codes: NDArray[np.uint8]) -> None:
+        """Change some voxels of a layer and paint only these: the whole layer takes too long under a moving hand."""
+        layer = self._layers.get(name)
+        if layer is not None and layer.data is self._codes[name]:
+            layer.data_setitem(places, codes)
+        else:
+            self._codes[name][places] = codes
 
     def _copy(self, name: str, box: Box = _EVERYWHERE) -> None:
         """Copy labels of a box from the case, as the codes that have colours."""

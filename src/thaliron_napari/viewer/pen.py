@@ -80,8 +80,9 @@ class _Glass(QWidget):
 
     def show_cross(self, at_mm: Sequence[float] | None) -> None:
         """Show the crosshair at (y, x) in mm, or none."""
-        self._cross = at_mm
-        self._follow()
+        if (None if at_mm is None else tuple(at_mm)) != (None if self._cross is None else tuple(self._cross)):
+            self._cross = at_mm
+            self._follow()
 
     def paintEvent(self, _event: Any) -> None:
         """Paint the path and the crosshair where the camera has them now."""

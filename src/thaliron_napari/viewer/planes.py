@@ -83,10 +83,10 @@ class Planes(QWidget):
             self._soon.start()
 
     def _repaint(self) -> None:
-        self._show_cross()
         if self.reading.stroke == "going on" and self.reading.tool != "look":
             self._soon.start()
             return
+        self._show_cross()
         for view in self.views.values():
             view.update()
 
