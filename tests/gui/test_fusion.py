@@ -200,3 +200,20 @@ def test_a_vendors_scaling_is_said_in_two_numbers(panel: Panel, phantom_case: Ca
     panel.reading.undo()
     wait_until(lambda: unit.choice.currentText() == "ppm", "the unit as it was")
     assert not unit.scaling.isVisible()
+
+
+def test_the_qsm_takes_the_colours_chosen(panel: Panel, step: FusionStep) -> None:
+    images = panel.reading.display.images
+    choose(step.colours, True)
+    layer = panel.reading.viewer.layers["QSM (ppb)"]
+    low, middle, high = layer.colormap.map(np.array([0.02, 0.5, 0.98]))
+    assert low[2] > low[0]
+    assert high[0] > high[2]
+    assert middle[:3].max() < 0.1
+    assert layer.contrast_limits == [-150, 150]
+    images.set_roles("flair", "qsm")
+    assert images.layer("qsm").colormap.name == layer.colormap.name
+    assert images.layer("flair").colormap.name == "gray"
+    choose(step.colours, False)
+    assert images.layer("qsm").colormap.name == "gray"
+    assert images.limits("qsm") == (-100, 200)

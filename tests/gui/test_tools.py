@@ -155,20 +155,6 @@ def test_right_drag_sets_the_window(panel: Panel, hand: Hand) -> None:
     assert wider[1] - wider[0] > (high - low) * 1.05
 
 
-def test_the_qsm_takes_the_colours_chosen(panel: Panel) -> None:
-    from thaliron_napari.viewer.steps.fusion import FusionStep
-
-    open_step(panel, FusionStep)
-    step = panel.step(FusionStep)
-    layer = panel.reading.viewer.layers["QSM (ppb)"]
-    assert layer.colormap.name == "gray"
-    step.colours.setCurrentText("blue to red")
-    step.colours.activated.emit(step.colours.currentIndex())
-    low, high = layer.colormap.map(np.array([0.02, 0.98]))
-    assert low[2] > low[0]
-    assert high[0] > high[2]
-
-
 def test_registration_brings_the_scans_together(panel: Panel, phantom_case: Case, hand: Hand) -> None:
     import json
 

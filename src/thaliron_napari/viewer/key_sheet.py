@@ -10,8 +10,8 @@ from thaliron_napari.viewer.keys import MOUSE, key_groups
 from thaliron_napari.viewer.reading import Reading
 
 _SHOWN = {"Control": "Ctrl", "PageDown": "Page Down", "PageUp": "Page Up"}
-_COLUMNS = (("Tools",), ("Picture", "Case", "Mouse"))
-_SIZE = (900, 560)
+_COLUMNS = (("Tools", "Case"), ("Picture", "Mouse"))
+_SIZE = (920, 580)
 
 
 class KeySheet(QWidget):
@@ -54,7 +54,7 @@ class KeySheet(QWidget):
         around = QVBoxLayout(self)
         around.setContentsMargins(0, 0, 0, 0)
         around.addWidget(scroll)
-        for key in ("Escape", "?", "F1"):
+        for key in ("Escape", "F1"):  # the shortcut ? of the window that this one belongs to is heard here too
             QShortcut(QKeySequence(key), self, self.hide)
         self.resize(*_SIZE)
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from qtpy.QtCore import Qt
-from qtpy.QtGui import QKeySequence
+from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import QDoubleSpinBox, QHBoxLayout, QLabel, QMenu, QToolButton, QWidget
 
 from thaliron_napari.case import ROLE_NAME
@@ -35,12 +35,13 @@ class WindowRow(QWidget):
         self.low, self.high = (self._box("lowest"), self._box("highest"))
         self.low.valueChanged.connect(lambda value: self._set(low=value))
         self.high.valueChanged.connect(lambda value: self._set(high=value))
-        self.usual = _tool_button("Window", "Usual windows of this image. Keys 1, 2 and 3.")
+        self.usual = _tool_button("Window ▾", "Usual windows of this image. Keys 1, 2 and 3.")
+        self.usual.setStyleSheet("QToolButton::menu-indicator { image: none; }")
         self.usual.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self.usual.setMenu(QMenu(self.usual))
         self.usual.menu().aboutToShow.connect(self._list_presets)
         self.keys = _tool_button("?", "All keys and what the mouse does. Key ? or F1.")
-        self.keys.setShortcut(QKeySequence("?"))
+        QShortcut(QKeySequence("?"), self, self.toggle_sheet)  # napari knows no key of this name
         self.keys.clicked.connect(lambda _checked=False: self.toggle_sheet())
         row.addWidget(self.name)
         row.addWidget(self.low, 1)

@@ -83,17 +83,31 @@ class FusionStep(Step):
         self.grid = _choice()
         self.grid.setToolTip("On which image's voxels all is shown: measured is always on the image's own.")
         self.grid.activated.connect(lambda _i: reading.display.show(self.grid.currentData()))
-        self.add_row(text("compare by", wraps=False), self.comparison, text("on the grid of", wraps=False), self.grid)
+        row = QHBoxLayout()
+        row.addWidget(text("compare", wraps=False))
+        row.addWidget(self.comparison, 3)
+        row.addWidget(text("grid", wraps=False))
+        row.addWidget(self.grid, 2)
+        self.column.addLayout(row)
 
-        self.colours = QComboBox()
+        labels = reading.display.labels
+
+        def flip() -> None:
+            labels.set_outlines(not labels.outlines)
+
+        self.colours = _choice()
         self.colours.setToolTip(
-            "Grey for reading. Blue to orange for an overlay: dark at 0 ppb, and as light as the value is far from it "
+            "Grey for reading. Signed for an overlay: blue below 0 ppb, orange above, dark at 0, and as light as the value is far from it "
             "on either side; its window is as wide below 0 as above."
         )
-        for words, signed in (("grey", False), ("blue − 0 + orange", True)):
+        for words, signed in (("grey", False), ("signed", True)):
             self.colours.addItem(words, signed)
         self.colours.activated.connect(lambda _i: reading.display.images.set_signed_qsm(self.colours.currentData()))
-        self.add_row(text("QSM colours", wraps=False), self.colours)
+        self.add_row(
+            text("QSM colours", wraps=False),
+            self.colours,
+            button("Outline / fill  O", "What is drawn, as lines or as areas. Key O; H hides it while held.", flip),
+        )
         reading.blend_changed.connect(self.refresh)
         reading.case_opened.connect(self._stop.set)
         stop = self._stop
@@ -241,5 +255,5 @@ def _choice() -> QComboBox:
     """A box of choices that shrinks with the dock, so that a long name makes no row wider than it."""
     made = QComboBox()
     made.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-    made.setMinimumWidth(84)
+    made.setMinimumWidth(64)
     return made
