@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from concurrent.futures import CancelledError
 from dataclasses import dataclass
+from itertools import count
 from threading import Event
 from typing import Any
 
@@ -37,12 +38,13 @@ class Job:
     cancel: Callable[[], object]
 
 
-_jobs: list[Job] = []
+_jobs: dict[int, Job] = {}
+_numbers = count()
 
 
 def running(window: QWidget) -> list[Job]:
     """Work of a main window that is going on, and can be cancelled."""
-    return [job for job in _jobs if job.window is window]
+    return [job for job in _jobs.values() if job.window is window]
 
 
 def run_in_background(
@@ -103,9 +105,9 @@ def run_in_background(
     # work that is over in a second too, and it cannot stop any.
     worker = FunctionWorker(guarded)
     if name:
-        job = Job(name, _main_window(owner), cancel)
-        _jobs.append(job)
-        worker.finished.connect(lambda: _jobs.remove(job))
+        number = next(_numbers)  # not the job itself: a worker that is kept must not keep the window
+        _jobs[number] = Job(name, _main_window(owner), cancel)
+        worker.finished.connect(lambda: _jobs.pop(number))
     worker.returned.connect(while_there(returned))
     worker.finished.connect(while_there(ended))
     worker.start()
