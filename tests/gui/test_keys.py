@@ -167,7 +167,9 @@ def test_the_sheet_opens_and_closes_by_key_and_button(panel: Panel, hand: Hand) 
     hand.key(Qt.Key.Key_N)  # reading goes on beside it
     assert panel.reading.tool == "nudge"
     for key in (Qt.Key.Key_Escape, Qt.Key.Key_Question, Qt.Key.Key_F1):
+        take_keyboard(hand)
         row.sheet.show()
+        QTest.qWait(100)
         row.sheet.activateWindow()
         wait_until(row.sheet.isActiveWindow, "the sheet")
         QTest.keyClick(row.sheet, key)

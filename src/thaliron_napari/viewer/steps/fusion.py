@@ -97,8 +97,8 @@ class FusionStep(Step):
 
         self.colours = _choice()
         self.colours.setToolTip(
-            "Grey for reading. Signed for an overlay: blue below 0 ppb, orange above, dark at 0, and as light as the value is far from it "
-            "on either side; its window is as wide below 0 as above."
+            "Grey for reading. Signed for an overlay: blue below 0 ppb, orange above, dark at 0, the lighter the farther "
+            "from it; its window is as wide below 0 as above."
         )
         for words, signed in (("grey", False), ("signed", True)):
             self.colours.addItem(words, signed)
