@@ -97,7 +97,7 @@ class FusionStep(Step):
 
         self.colours = _choice()
         self.colours.setToolTip(
-            "Grey for reading. Signed for an overlay: blue below 0 ppb, orange above, dark at 0, the lighter the farther "
+            "Grey for reading. Signed for an overlay: blue below 0 ppb, orange above, dark at 0, lighter the farther "
             "from it; its window is as wide below 0 as above."
         )
         for words, signed in (("grey", False), ("signed", True)):
