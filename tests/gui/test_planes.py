@@ -103,6 +103,20 @@ def test_side_planes_show_the_voxels_that_are_there_the_right_way_round(
     assert [PLANES[name].letters for name in ("coronal", "sagittal")] == [("S", "I", "R", "L"), ("S", "I", "A", "P")]
 
 
+def test_each_way_of_comparing_shows_in_the_side_planes(panel: Panel, planes: Planes) -> None:
+    images, coronal = panel.reading.display.images, planes.views["coronal"]
+    images.set_share(0.5)
+    seen = []
+    for comparison in ("blend", "checkerboard", "swipe", "edges"):
+        images.set_comparison(comparison)
+        QTest.qWait(50)
+        seen.append(pixels(coronal))
+    for number, one in enumerate(seen):
+        assert one.max() > 100
+        for other in seen[:number]:
+            assert (one != other).any(axis=-1).mean() > 0.01
+
+
 def test_what_is_drawn_and_undone_shows_in_all_planes(panel: Panel, planes: Planes, phantom_case: Case) -> None:
     hand, display = Hand(panel.reading.viewer, panel), panel.reading.display
     panel.open_step(2)

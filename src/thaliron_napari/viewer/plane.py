@@ -76,12 +76,15 @@ def shows(layer: Any, shape: tuple[int, ...]) -> bool:
 def image_sheet(layer: Image, plane: Plane, index: int) -> Sheet:
     """A slice of an image through its window and colours."""
     values = _cut(layer.data, plane, index)
+    missing = np.isnan(values)  # the squares of a checkerboard that are left to the image below
     low, high = (float(limit) for limit in layer.contrast_limits)
-    steps = np.clip((values - low) * (255.0 / max(high - low, 1e-12)), 0, 255)
+    steps = np.clip((np.where(missing, low, values) - low) * (255.0 / max(high - low, 1e-12)), 0, 255)
     if layer.gamma != 1:
         steps = 255 * (steps / 255) ** layer.gamma
     table = (np.asarray(layer.colormap.map(np.linspace(0, 1, 256))) * 255).round().astype(np.uint8)
-    return Sheet(table[steps.astype(np.uint8)], float(layer.opacity), adds=layer.blending == "additive")
+    rgba = table[steps.astype(np.uint8)]
+    rgba[missing] = 0
+    return Sheet(rgba, float(layer.opacity), adds=layer.blending == "additive")
 
 
 def label_sheet(layer: Labels, plane: Plane, index: int, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> Sheet:
