@@ -143,9 +143,9 @@ def test_a_change_of_grid_keeps_the_place_the_layers_and_what_was_drawn(panel: P
     hand = Hand(viewer, panel)
     hand.drag([(90, 50), (90, 70), (110, 70), (110, 50)])
     hand.wheel(1)
-    first, place = picture(panel), display.grid.world(np.array(viewer.dims.point) / display.grid.spacing)
+    first, place = picture(panel), display.grid.world(display.place())
     display.show("flair")
-    layers, there = list(viewer.layers), display.grid.world(np.array(viewer.dims.point) / display.grid.spacing)
+    layers, there = list(viewer.layers), display.grid.world(display.place())
     assert np.abs(there - place).max() <= display.grid.spacing.max() / 2 + 0.1
     assert viewer.dims.nsteps == phantom_case.images["flair"].grid.shape
     np.testing.assert_allclose([r.step for r in viewer.dims.range], display.grid.spacing)

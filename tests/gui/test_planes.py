@@ -12,7 +12,7 @@ from thaliron_napari.viewer.demo import learn
 from thaliron_napari.viewer.hand import Hand
 from thaliron_napari.viewer.panel import Panel
 from thaliron_napari.viewer.plane import PLANES, image_sheet
-from thaliron_napari.viewer.planes import Planes, PlaneView, toggle_planes
+from thaliron_napari.viewer.planes import Planes, PlaneView
 
 
 @pytest.fixture
@@ -156,9 +156,10 @@ def test_planes_zoom_pan_window_and_go_away(panel: Panel, planes: Planes) -> Non
     assert (view.shift_px.x(), view.shift_px.y()) != (0, 0)
     QTest.mouseDClick(view, Qt.MouseButton.LeftButton, pos=at.toPoint())
     assert (view.zoom, view.shift_px) == (1.0, QPointF(0, 0))
-    toggle_planes(panel, panel.reading)
+    hand = Hand(panel.reading.viewer, panel)
+    hand.key(Qt.Key.Key_P)
     assert not planes.isVisible()
-    toggle_planes(panel, panel.reading)
+    hand.key(Qt.Key.Key_P)
     assert planes.isVisible()
 
 

@@ -141,7 +141,6 @@ def test_other_plugins_layers_of_any_shape(reading_panel: Panel, phantom_case: C
     goes_on(panel)
 
 
-@pytest.mark.filterwarnings("ignore:Contours are not displayed")  # napari's, as soon as there are outlines in 3D
 def test_views_turned_themes_changed_and_back(reading_panel: Panel, phantom_case: Case) -> None:
     panel, viewer = reading_panel, reading_panel.reading.viewer
     viewer.theme = "light"
@@ -153,9 +152,14 @@ def test_views_turned_themes_changed_and_back(reading_panel: Panel, phantom_case
     for turn, times in ((viewer.dims.roll, 3), (viewer.dims.transpose, 2)):
         for _ in range(times):
             turn()
+            if list(viewer.dims.order) != [0, 1, 2]:
+                Hand(viewer, panel).drag(circle())
+                assert not phantom_case.done
         goes_on(panel)
     viewer.canvas.grid.enabled = True
     QTest.qWait(100)
+    Hand(viewer, panel).drag(circle())
+    assert not phantom_case.done
     viewer.canvas.grid.enabled = False
     QTest.qWait(100)
     goes_on(panel)

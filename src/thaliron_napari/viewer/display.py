@@ -136,6 +136,14 @@ class Display:
         """Whether a layer shows the case, rather than being the user's or another plugin's."""
         return OURS in layer.metadata
 
+    @property
+    def is_axial(self) -> bool:
+        """Whether the canvas shows one axial plane upright: not 3D, not turned, not layers side by side."""
+        viewer = self.viewer
+        dims = viewer.dims
+        in_plane = list(dims.order[-2:]) == [dims.ndim - 2, dims.ndim - 1]
+        return dims.ndim >= 3 and dims.ndisplay == 2 and in_plane and not viewer.canvas.grid.enabled
+
     # -- places
 
     def place(self) -> NDArray[np.float64]:

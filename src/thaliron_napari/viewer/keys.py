@@ -68,6 +68,7 @@ def key_groups(reading: Reading) -> dict[str, dict[str, KeyAction]]:
         "Picture": {
             "X": KeyAction("flip between the lower image and the upper one, such as QSM and FLAIR", reading.flip_blend),
             **presets,
+            "P": KeyAction("the three planes, or the axial one alone", reading.planes_asked.emit),
             "O": KeyAction("outlines or filled", lambda: labels.set_outlines(not labels.outlines)),
             "H": KeyAction(
                 "hides all that is drawn, while it is held",

@@ -46,6 +46,7 @@ class LabelLayers:
         self._codes: dict[str, NDArray[np.uint8]] = {}
         self._blank: dict[tuple[int, ...], NDArray[np.uint8]] = {}
         self._previewed: tuple[str, Box] | None = None
+        viewer.dims.events.ndisplay.connect(self._on_ndisplay)  # before napari slices: the last connected is first
 
     def open(self, case: Case) -> None:
         """Take another case, to be shown next."""
@@ -54,6 +55,15 @@ class LabelLayers:
         self._previewed = None
         self._codes.clear()
         self._blank.clear()
+
+    @property
+    def _contour(self) -> int:
+        """Width of outlines; none in 3D, where napari cannot show them and warns."""
+        return 1 if self.outlines and self.viewer.dims.ndisplay == 2 else 0
+
+    def _on_ndisplay(self, _event: Any = None) -> None:
+        for layer in self._layers.values():
+            layer.contour = self._contour
 
     @property
     def complete(self) -> bool:
@@ -92,7 +102,7 @@ class LabelLayers:
             units="mm",
             metadata={OURS: name},
         )
-        layer.contour = 1 if self.outlines else 0
+        layer.contour = self._contour
         layer.editable = False  # napari's brush would draw past the log of edits
         self._layers[name] = layer
         if active is not None:
@@ -147,7 +157,7 @@ class LabelLayers:
         """Show annotations as outlines, or filled."""
         self.outlines = outlines
         for layer in self._layers.values():
-            layer.contour = 1 if outlines else 0
+            layer.contour = self._contour
             layer.opacity = 1.0 if outlines else _FILLED
 
     def recolour(self, name: str, colour: str | None = None) -> None:

@@ -13,7 +13,7 @@ def attach(reading: Reading) -> Callable[[], None]:
     """Bind the mouse of a viewer to a reading; returns what undoes it."""
 
     def on_drag(_viewer: Any, event: Any) -> Iterator[None]:
-        if reading.case is None or reading.viewer.dims.ndisplay != 2:
+        if reading.case is None or not reading.display.is_axial:
             return
         if event.button == 1 and reading.tool in TOOLS:
             if not reading.may_change():  # said before the stroke, not after it
@@ -29,6 +29,8 @@ def attach(reading: Reading) -> Callable[[], None]:
 
     def on_move(_viewer: Any, event: Any) -> None:
         if reading.case is None or reading.tool not in reading.radius_mm or event.is_dragging:
+            return
+        if not reading.display.is_axial:
             return
         reading.pen.circle(event.position[-2:], reading.radius_mm[reading.tool])
 

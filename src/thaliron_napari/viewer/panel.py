@@ -18,6 +18,7 @@ from qtpy.QtWidgets import (
 
 from thaliron_napari.viewer import colours, keys, letters, mouse
 from thaliron_napari.viewer.letters import words_of_point
+from thaliron_napari.viewer.planes import toggle_planes
 from thaliron_napari.viewer.reading import Reading
 from thaliron_napari.viewer.saved import ClosingGuard, saved_words
 from thaliron_napari.viewer.steps.csf import CsfStep
@@ -141,6 +142,7 @@ class Panel(QWidget):
         self._clock.start()
 
         reading.tool_changed.connect(lambda: reading.pen.attach(self))
+        reading.planes_asked.connect(lambda: toggle_planes(self, reading))
         reading.case_opened.connect(self._on_case)
         reading.opening_changed.connect(self._show_case)
         reading.changed.connect(self._on_edit)

@@ -104,9 +104,8 @@ class Planes(QWidget):
         self.reading.pen.cross(None)
 
     def _show_cross(self) -> None:
-        display, dims = self.reading.display, self.reading.viewer.dims
-        is_axial = dims.ndim >= 3 and dims.ndisplay == 2 and list(dims.order[-2:]) == [dims.ndim - 2, dims.ndim - 1]
-        shown = display.case is not None and is_axial and self.isVisible()
+        display = self.reading.display
+        shown = display.case is not None and display.is_axial and self.isVisible()
         self.reading.pen.cross((display.place() * display.grid.spacing)[1:] if shown else None)
 
     def _show_whole(self) -> None:

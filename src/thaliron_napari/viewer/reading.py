@@ -43,6 +43,7 @@ class Reading:
     cohort_changed = Signal()
     opening_changed = Signal()
     keys_asked = Signal()
+    planes_asked = Signal()
     """The list of keys is wanted, or no longer."""
     unread_asked = Signal(int)
     """The unread case after this one (1) or before it (-1) is wanted."""
