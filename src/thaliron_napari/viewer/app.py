@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from qtpy.QtCore import QThreadPool
 from qtpy.QtWidgets import QDockWidget
 
 from thaliron_napari.case import Case, Role, open_case
@@ -17,6 +18,8 @@ from thaliron_napari.viewer.panel import Panel
 from thaliron_napari.viewer.planes import toggle_planes
 from thaliron_napari.viewer.reading import Reading
 from thaliron_napari.viewer.steps.study import StudyStep
+
+_ENDING_MS = 10_000
 
 
 def open_window(
@@ -74,6 +77,7 @@ def open_window(
     elif paths or images:
         study.open(paths, images, derivatives)
     napari.run(gui_exceptions=True)  # a defect is told, and the window lives on
+    QThreadPool.globalInstance().waitForDone(_ENDING_MS)  # such as for the next case being read ahead
     return 0
 
 

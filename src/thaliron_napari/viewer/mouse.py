@@ -19,7 +19,10 @@ def attach(reading: Reading) -> Callable[[], None]:
             if not reading.may_change():  # said before the stroke, not after it
                 event.handled = True
                 return
-            yield from _handled(reading, TOOLS[reading.tool].drag(reading, event), event)
+            tool = TOOLS[reading.tool]
+            yield from _handled(reading, tool.drag(reading, event), event)
+            if tool.name not in ("draw", "erase"):  # these end on the margin; where the others end is what to look at
+                _point_to(reading, event)
         elif event.button == 1:
             yield from _handled(reading, _point(reading, event), event)
         elif event.button == 2:
@@ -89,13 +92,18 @@ def _handled(reading: Reading, drag: Iterator[None], event: Any) -> Iterator[Non
 
 def _point(reading: Reading, event: Any) -> Iterator[None]:
     """Left button without a tool: the crosshair goes with the hand."""
-    display = reading.display
     while True:
-        index = np.array(event.position[-3:]) / display.grid.spacing
-        display.go_to(np.clip(index, 0, np.array(display.grid.shape) - 1))
+        _point_to(reading, event)
         yield
         if event.type != "mouse_move":
             return
+
+
+def _point_to(reading: Reading, event: Any) -> None:
+    """Put the crosshair where the mouse is."""
+    display = reading.display
+    index = np.array(event.position[-3:]) / display.grid.spacing
+    display.go_to(np.clip(index, 0, np.array(display.grid.shape) - 1))
 
 
 def _window_level(reading: Reading, event: Any) -> Iterator[None]:

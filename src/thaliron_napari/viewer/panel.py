@@ -193,6 +193,7 @@ class Panel(QWidget):
         """Stand guard at the window that the dock is in."""
         if self._guard is None or self._guard.parent() is not self.window():
             self._guard = ClosingGuard(self.reading, self.window())
+            self.reading.pen.attach(self)
         super().showEvent(event)
 
     def closeEvent(self, event: Any) -> None:
