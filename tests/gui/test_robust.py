@@ -199,6 +199,7 @@ def test_the_dock_closed_and_opened_again_has_the_case_and_its_edits(
     hand.key(Qt.Key.Key_Z, CONTROL | Qt.KeyboardModifier.ShiftModifier)
     dock_of(panel).close()
     dock_of(panel).show()
+    QTest.qWait(300)  # the canvas gives the dock its room
     goes_on(panel)
 
     # A second viewer has a reading of its own, and only looks on at the same case.

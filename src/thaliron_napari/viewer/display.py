@@ -139,10 +139,11 @@ class Display:
     @property
     def is_axial(self) -> bool:
         """Whether the canvas shows one axial plane upright: not 3D, not turned, not layers side by side."""
-        viewer = self.viewer
-        dims = viewer.dims
+        dims = self.viewer.dims
+        if dims.ndim < 3:  # every layer was deleted: they come back with the next edit, as they were
+            return True
         in_plane = list(dims.order[-2:]) == [dims.ndim - 2, dims.ndim - 1]
-        return dims.ndim >= 3 and dims.ndisplay == 2 and in_plane and not viewer.canvas.grid.enabled
+        return dims.ndisplay == 2 and in_plane and not self.viewer.canvas.grid.enabled
 
     # -- places
 

@@ -105,7 +105,7 @@ class Planes(QWidget):
 
     def _show_cross(self) -> None:
         display = self.reading.display
-        shown = display.case is not None and display.is_axial and self.isVisible()
+        shown = display.case is not None and display.viewer.dims.ndim >= 3 and display.is_axial and self.isVisible()
         self.reading.pen.cross((display.place() * display.grid.spacing)[1:] if shown else None)
 
     def _show_whole(self) -> None:
