@@ -142,3 +142,30 @@ def test_a_read_only_disk_shows_the_case_and_keeps_what_is_drawn_in_memory(tmp_p
         assert case.close(10)
         assert [edit.words for edit in _case(folder).done] == ["say 0", "say 1"]
         assert [edit.words for edit in _case(copy.parent).done] == ["say 0", "say 1"]
+
+
+def test_a_damaged_journal_on_a_read_only_disk_is_recovered_once_and_worked_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("thaliron_napari.case.case._SNAPSHOT_EVERY", 4)
+    first = _case(tmp_path)
+    for value in range(8):
+        _say(first, value)
+    assert first.close(10)
+    journal = tmp_path / "sub-x_desc-edits.jsonl"
+    lines = journal.read_bytes().split(b"\n")
+    lines[3] = lines[3][:40]
+    journal.write_bytes(b"\n".join(lines))
+    with broken_disk(tmp_path, 1, errno.EROFS, lasting=True, kinds=READ_ONLY):
+        case = _case(tmp_path)
+        case.claim()
+        assert case.annotations.facts["n"] == 7
+        _say(case, 8)
+        _say(case, 9)
+        assert not case.close(0.05)
+    assert case.close(20)
+    again = _case(tmp_path)
+    assert again.annotations.facts == case.annotations.facts == {"n": 9}
+    assert again.annotations.maps["thalami"].tobytes() == case.annotations.maps["thalami"].tobytes()
+    assert sum("recover" in edit.words for edit in again.done) == 1
+    assert len(list(tmp_path.glob("*_damaged-*"))) == 1

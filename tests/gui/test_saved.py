@@ -8,10 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from boxes import answer
 from broken_disk import FULL, broken_disk
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication, QMessageBox, QWidget
+from qtpy.QtWidgets import QWidget
 
 from thaliron_napari.case import Case, Role, open_case
 from thaliron_napari.case.notes import set_note
@@ -169,17 +170,9 @@ def test_the_window_does_not_close_on_work_that_is_nowhere_but_in_memory(
     window = panel.window()
     asked: list[str] = []
 
-    def answer(words: str) -> None:
-        box = QApplication.activeModalWidget()
-        if isinstance(box, QMessageBox):
-            asked.append(box.text())
-            next(b for b in box.buttons() if b.text().startswith(words)).click()
-        else:
-            QTimer.singleShot(20, lambda: answer(words))
-
     with broken_disk(phantom_case.folder, 1, errno.ENOSPC, lasting=True, kinds=FULL):
         hand.drag(circle())
-        QTimer.singleShot(0, lambda: answer("Stay"))
+        QTimer.singleShot(0, lambda: answer("Stay", asked))
         assert not window.close()
         assert window.isVisible()
         monkeypatch.setattr(
@@ -188,7 +181,7 @@ def test_the_window_does_not_close_on_work_that_is_nowhere_but_in_memory(
         other = QWidget()
         qtbot.addWidget(other)
         guard = ClosingGuard(panel.reading, other)
-        QTimer.singleShot(0, lambda: answer("Save a copy"))
+        QTimer.singleShot(0, lambda: answer("Save a copy", asked))
         assert other.close()
         assert guard.parent() is other
     assert asked == ["The last work on sub-phantom is in memory only: not saved: disk full."] * 2
@@ -219,6 +212,19 @@ def test_a_case_left_on_a_full_disk_is_written_once_there_is_room(
     until(lambda: not panel.reading.waiting)
     assert len(open_case([], images=images, derivatives=phantom_case.folder.parents[1]).done) == 1
     assert (phantom_case.folder / "sub-phantom_space-QSM_desc-thalamus_dseg.nii.gz").exists()
+
+
+def test_a_case_that_cannot_be_measured_is_left_all_the_same(
+    panel: Panel, phantom_case: Case, hand: Hand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told
+) -> None:
+    hand.drag(circle())
+    monkeypatch.setattr(phantom_case, "_stated_unit", None)  # such as of values that could be ppm or ppb
+    panel.reading.open(open_case([], images=_images(phantom_case), derivatives=tmp_path / "other"))
+    assert any("Not all files of sub-phantom are written: The unit of the QSM" in words for words in told())
+    assert panel.reading.waiting == [], "it would be written again and again"
+    names = {path.name for path in phantom_case.folder.iterdir()}
+    assert {"sub-phantom_space-QSM_desc-thalamus_dseg.nii.gz", "sub-phantom_desc-lesions.tsv"} <= names
+    assert open_case([], images=_images(phantom_case), derivatives=phantom_case.folder.parents[1]).notice == ""
 
 
 def test_a_note_is_an_edit_and_is_not_lost_in_the_box(panel: Panel, phantom_case: Case, tmp_path: Path) -> None:

@@ -6,17 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-from thaliron_napari.case.case import Case, Role
+from thaliron_napari.case.case import Case
 from thaliron_napari.case.csf import csf_mask
+from thaliron_napari.case.files import MAPS, map_stem
 from thaliron_napari.case.journal import Journal
 from thaliron_napari.errors import CaseError
 from thaliron_napari.imaging import read_label_map
-
-_MAPS: dict[str, tuple[Role, str]] = {
-    "thalami": ("qsm", "_space-QSM_desc-thalamus_dseg.nii.gz"),
-    "csf": ("qsm", "_space-QSM_desc-csf_mask.nii.gz"),
-    "lesions": ("flair", "_space-FLAIR_desc-lesions_dseg.nii.gz"),
-}
 
 
 @dataclass(frozen=True)
@@ -76,8 +71,8 @@ def check_files(case: Case) -> dict[str, bool]:
     """
     assert case.folder is not None, "a case in memory has no files"
     same = {}
-    for name, (role, ending) in _MAPS.items():
-        path = case.folder / f"{case.stem}{ending}"
+    for name, (role, _ending) in MAPS.items():
+        path = case.folder / f"{map_stem(case, name)}.nii.gz"
         if role in case.images and path.exists():
             drawn = csf_mask(case) if name == "csf" else case.annotations.maps[name]
             saved = read_label_map(path, like=case.images[role].grid)

@@ -86,6 +86,7 @@ class Case:
         self.notice = self._notice()
         """What the reader should know of how this case was found, in one line; mostly empty."""
         self._opened = False
+        self._recovered = False
 
     @property
     def name(self) -> str:
@@ -124,13 +125,15 @@ class Case:
         """
         if self.journal.held:
             return False
-        behind = self.journal.damage.behind() if self.journal.damage is not None else []
+        damage = None if self._recovered else self.journal.damage
+        behind = damage.behind() if damage is not None else []
         came = self.journal.claim(self.reader)
         edits = [self.history.take(number) for number in range(len(self.journal) - came, len(self.journal))]
         for edit in edits:
             if edit is not None:
                 self.changed.emit(edit)
         if behind:
+            self._recovered = True  # once, also where the disk keeps the lock from being had
             self.apply(self.history.recovery(behind))
         return bool(behind) or any(edit is not None for edit in edits)
 

@@ -25,6 +25,13 @@ __all__ = ["describe_dataset", "provenance", "save", "signature", "write_json", 
 # What the images are called in names of files.
 _SPACE: dict[Role, str] = {"qsm": "QSM", "flair": "FLAIR", "t1": "T1w", "t1ce": "T1CE", "magnitude": "GRE"}
 
+MAPS: dict[str, tuple[Role, str]] = {
+    "thalami": ("qsm", "desc-thalamus_dseg"),
+    "csf": ("qsm", "desc-csf_mask"),
+    "lesions": ("flair", "desc-lesions_dseg"),
+}
+"""Each label map that is saved: the image on whose grid it lies, and how its file is told from others."""
+
 _REMEDY = {
     errno.ENOSPC: "free some space there",
     errno.EDQUOT: "free some space there",
@@ -67,6 +74,12 @@ def describe_dataset(case: Case) -> list[Path]:
     assert case.folder is not None, "a case in memory has no files"
     with writing_to(case):
         return describe(root_of(case.folder), [source.path for source in _sources(case, case.images)])
+
+
+def map_stem(case: Case, name: str) -> str:
+    """Name, without suffix, of the files of a saved label map of `MAPS`."""
+    role, ending = MAPS[name]
+    return f"{case.stem}_space-{_SPACE[role]}_{ending}"
 
 
 @contextmanager
@@ -123,29 +136,28 @@ def _write_maps(case: Case, folder: Path) -> list[Path]:
             "KeySlices": {side: notes.keys(side) for side in SIDES},
             **provenance(case, ["qsm", "flair"]),
         }
-        written += _write_map(case, "qsm", "desc-thalamus_dseg", notes.maps["thalami"], thalami)
+        written += _write_map(case, "thalami", notes.maps["thalami"], thalami)
         csf = {
             "Description": "Circles of cerebrospinal fluid in the lateral ventricles: 1 on the left, 2 on the right",
             "Type": "ROI",
             "Circles": _circles(case),
             **provenance(case, ["qsm"]),
         }
-        written += _write_map(case, "qsm", "desc-csf_mask", csf_mask(case), csf)
+        written += _write_map(case, "csf", csf_mask(case), csf)
     if "flair" in case.images:
         lesions = {
             "Description": "T2 lesions, one number each, with the reader's word on each",
             "Lesions": {str(lesion.number): lesion.to_fact() for lesion in notes.lesions()},
             **provenance(case, ["flair"]),
         }
-        written += _write_map(case, "flair", "desc-lesions_dseg", notes.maps["lesions"], lesions)
+        written += _write_map(case, "lesions", notes.maps["lesions"], lesions)
     return written
 
 
-def _write_map(case: Case, on: Role, ending: str, labels: NDArray[Any], sidecar: dict[str, Any]) -> list[Path]:
+def _write_map(case: Case, name: str, labels: NDArray[Any], sidecar: dict[str, Any]) -> list[Path]:
     """A label map on the grid of an image, and what is said of it."""
     assert case.folder is not None, "a case in memory has no files"
-    image = case.images[on]
-    stem = f"{case.stem}_space-{_SPACE[on]}_{ending}"
+    image, stem = case.images[MAPS[name][0]], map_stem(case, name)
     files = [case.folder / f"{stem}.nii.gz", case.folder / f"{stem}.json"]
     write_label_map(files[0], labels, image)
     if image.source is not None:

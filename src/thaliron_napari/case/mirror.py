@@ -75,13 +75,8 @@ class Mirror:
         return self._safe == len(self._content)
 
     @property
-    def content(self) -> bytes:
-        """All that the file should hold."""
-        return bytes(self._content)
-
-    @property
     def safe_content(self) -> bytes:
-        """As much of it as is safe on the disk."""
+        """As much of what the file should hold as is safe on the disk."""
         return bytes(self._content[: self._safe])
 
     def grown(self, more: bytes) -> None:

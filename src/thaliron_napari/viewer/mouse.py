@@ -118,7 +118,6 @@ def _window_level(reading: Reading, event: Any) -> Iterator[None]:
     while event.type == "mouse_move":
         images.set_limits(role, *dragged_window(low, high, *(np.array(event.pos, float) - start)))
         yield
-    reading.window_changed.emit()
 
 
 def dragged_window(low: float, high: float, right_px: float, down_px: float) -> tuple[float, float]:

@@ -151,7 +151,6 @@ class PlaneView(QWidget):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # the reading's keys stay with the canvas
         self.setMouseTracking(True)
-        self.setToolTip("")
 
     # -- where things lie
 
@@ -282,10 +281,9 @@ class PlaneView(QWidget):
                 self._window = (event.position(), *images.limits(images.front))
 
     def mouseReleaseEvent(self, event: Any) -> None:
-        """Say that the window is another."""
-        if event.button() == Qt.MouseButton.RightButton and self._window is not None:
+        """End a change of the window."""
+        if event.button() == Qt.MouseButton.RightButton:
             self._window = None
-            self.reading.window_changed.emit()
 
     def mouseMoveEvent(self, event: Any) -> None:
         """Move the crosshair with the left button, the picture with the middle one."""

@@ -34,8 +34,6 @@ class Reading:
     changed = Signal(Edit)
     tool_changed = Signal()
     """Tool, side or radius is another."""
-    window_changed = Signal()
-    """The window of an image was changed on the canvas."""
     blend_changed = Signal()
     saved = Signal()
     leaving = Signal()
@@ -43,8 +41,9 @@ class Reading:
     cohort_changed = Signal()
     opening_changed = Signal()
     keys_asked = Signal()
-    planes_asked = Signal()
     """The list of keys is wanted, or no longer."""
+    planes_asked = Signal()
+    """The side planes are wanted, or no longer."""
     unread_asked = Signal(int)
     """The unread case after this one (1) or before it (-1) is wanted."""
     flag_asked = Signal()
@@ -262,16 +261,11 @@ class Reading:
             raise CaseError(self.read_only)
         return self._write(self.case)
 
-    def save_quietly(self) -> None:
-        """Write the case's files where there is something new; tell the reader when that fails."""
-        if self.case is not None and self.unsaved and self.case.folder is not None:
-            self._write_quietly(self.case, tell=True)
-
     def _write(self, case: Case) -> list[Path]:
         written = save(case)
-        written.append(write_record(case))
         if "flair" in case.images:
             written.append(write_lesions(case))
+        written.append(write_record(case))  # last: it alone needs the unit of the QSM
         self.stale = [other for other in self.stale if other is not case]
         self.saved.emit()
         return written
@@ -281,7 +275,9 @@ class Reading:
             self._write(case)
         except ThalIronError as error:
             if tell:
-                show_error(f"The files of {case.name} are not written: {error}")
+                show_error(f"Not all files of {case.name} are written: {error}")
+            if not isinstance(error.__cause__, OSError):  # no disk will mend it, such as a unit that nobody has said
+                self.stale = [other for other in self.stale if other is not case]
 
     def _step(self, verb: Literal["took back", "made again"], nothing: str, times: int) -> None:
         if not self.may_change():
