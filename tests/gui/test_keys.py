@@ -1,5 +1,6 @@
 """Keys by real events, whichever layer is active and whatever napari has them for; and the sheet that lists them."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from qtpy.QtGui import QKeyEvent
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
+from thaliron_napari.case import Case
 from thaliron_napari.viewer.demo import wait_until
 from thaliron_napari.viewer.hand import Hand
 from thaliron_napari.viewer.key_sheet import shown
@@ -17,6 +19,8 @@ from thaliron_napari.viewer.keys import attach, key_groups
 from thaliron_napari.viewer.panel import Panel
 from thaliron_napari.viewer.reading import Reading
 from thaliron_napari.viewer.steps.csf import CsfStep
+from thaliron_napari.viewer.steps.fusion import FusionStep
+from thaliron_napari.viewer.steps.lesions import LesionStep
 from thaliron_napari.viewer.steps.thalamus import ThalamusStep
 from thaliron_napari.viewer.tools import TOOLS
 
@@ -46,6 +50,34 @@ def take_keyboard(hand: Hand) -> None:
 
 def send(hand: Hand, kind: QEvent.Type, key: Qt.Key, *, repeats: bool = False) -> None:
     QApplication.sendEvent(hand.canvas, QKeyEvent(kind, key, Qt.KeyboardModifier.NoModifier, chr(key).lower(), repeats))
+
+
+def test_a_tools_key_opens_its_step_and_shows_its_image(panel: Panel, hand: Hand) -> None:
+    reading = panel.reading
+    for key, tool, step, grid in (
+        (Qt.Key.Key_N, "nudge", ThalamusStep, "qsm"),
+        (Qt.Key.Key_S, "seed", LesionStep, "flair"),
+        (Qt.Key.Key_C, "csf", CsfStep, "qsm"),
+        (Qt.Key.Key_E, "erase", ThalamusStep, "qsm"),
+    ):
+        hand.key(key)
+        assert reading.tool == tool
+        assert isinstance(panel.steps[panel.open_place], step)
+        assert reading.display.grid_name == grid
+    open_step(panel, FusionStep)
+    assert reading.tool == "look"
+
+
+def test_a_tool_draws_on_no_other_grid_than_its_own(
+    panel: Panel, phantom_case: Case, hand: Hand, told: Callable[[], list[str]]
+) -> None:
+    hand.key(Qt.Key.Key_D)
+    panel.reading.display.show("flair")
+    hand.drag([(90, 50), (90, 70), (110, 70), (110, 50)])
+    assert not phantom_case.done
+    assert told() == ["Draw draws on the QSM, which is on show now."]
+    hand.drag([(90, 50), (90, 70), (110, 70), (110, 50)])
+    assert len(phantom_case.done) == 1
 
 
 def test_space_goes_back_and_forth_between_two_tools(panel: Panel, hand: Hand) -> None:

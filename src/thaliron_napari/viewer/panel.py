@@ -16,7 +16,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from thaliron_napari.viewer import colours, keys, letters, mouse
+from thaliron_napari.viewer import colours, keys, letters, mouse, preferences
 from thaliron_napari.viewer.letters import words_of_point
 from thaliron_napari.viewer.planes import toggle_planes
 from thaliron_napari.viewer.reading import Reading
@@ -141,7 +141,7 @@ class Panel(QWidget):
         self._clock.timeout.connect(self._tick)
         self._clock.start()
 
-        reading.tool_changed.connect(lambda: reading.pen.attach(self))
+        reading.tool_changed.connect(self._on_tool)
         reading.planes_asked.connect(lambda: toggle_planes(self, reading))
         reading.case_opened.connect(self._on_case)
         reading.opening_changed.connect(self._show_case)
@@ -150,6 +150,7 @@ class Panel(QWidget):
         reading.cohort_changed.connect(lambda: self._soon.start())
         reading.viewer.cursor.events.position.connect(self._show_cursor)
         self._detach = [mouse.attach(reading), keys.attach(reading), letters.attach(reading.display)]
+        preferences.follow_neurological(self, reading.display.set_neurological)
         self.destroyed.connect(lambda _object=None, undo=tuple(self._detach): [detach() for detach in undo])
         self.open_step(0)
 
@@ -220,6 +221,12 @@ class Panel(QWidget):
         case, opening = self.reading.case, self.reading.opening
         words = f"<b>{case.name if case is not None else 'No patient is open'}</b>"
         self.case_label.setText(f"{words}  opening {opening} …" if opening else words + self._continued)
+
+    def _on_tool(self) -> None:
+        """Open the step that the tool in hand belongs to, by which its image comes on show too."""
+        self.reading.pen.attach(self)
+        if self.reading.tool not in ("look", *self.steps[self.open_place].tools):
+            self.open_step(next(i for i, step in enumerate(self.steps) if self.reading.tool in step.tools))
 
     def _on_edit(self, _edit: Any) -> None:
         self._edited = True

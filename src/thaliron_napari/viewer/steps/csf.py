@@ -17,6 +17,7 @@ class CsfStep(Step):
     """CSF ROIs."""
 
     title = "CSF"
+    tools = ("csf",)
 
     def __init__(self, reading: Reading) -> None:
         super().__init__(reading)
@@ -42,7 +43,7 @@ class CsfStep(Step):
     def enter(self) -> None:
         """Show the QSM's grid and take the circle."""
         self.reading.display.show("qsm")
-        self.reading.choose_tool("csf")
+        super().enter()
 
     def remove(self, side) -> None:
         """Remove the circle of a side."""

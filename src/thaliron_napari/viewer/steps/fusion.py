@@ -116,7 +116,7 @@ class FusionStep(Step):
     def enter(self) -> None:
         """Show the QSM's grid."""
         self.reading.display.show("qsm")
-        self.reading.choose_tool("look")
+        super().enter()
 
     def run(self) -> None:
         """Register in the background: the chosen image, or all."""

@@ -18,6 +18,7 @@ class LesionStep(Step):
     """The review list of lesions."""
 
     title = "Lesions"
+    tools = ("seed",)
 
     def __init__(self, reading: Reading) -> None:
         super().__init__(reading)
@@ -59,7 +60,7 @@ class LesionStep(Step):
     def enter(self) -> None:
         """Show the FLAIR's grid and take the seed; learn normal tissue in the background before the first click."""
         self.reading.display.show("flair")
-        self.reading.choose_tool("seed")
+        super().enter()
         case = self.reading.case
         if case is None or "flair" not in case.images or self._prepared is case:
             return

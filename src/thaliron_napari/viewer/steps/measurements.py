@@ -77,10 +77,6 @@ class MeasurementStep(Step):
         else:
             show_info(f"Report written to {path}")
 
-    def enter(self) -> None:
-        """Put the tools down."""
-        self.reading.choose_tool("look")
-
     def refresh(self) -> None:
         """Show the numbers as they are now."""
         record = self._record()

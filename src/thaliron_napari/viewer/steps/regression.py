@@ -226,7 +226,7 @@ class RegressionStep(Step):
 
     def enter(self) -> None:
         """Put the tools down, get the statistics ready, open the wide view where there is a cohort."""
-        self.reading.choose_tool("look")
+        super().enter()
         if not self._imports.is_alive() and self._imports.ident is None:
             self._imports.start()
         if self.cohort is not None:

@@ -29,6 +29,8 @@ class Step(QWidget):
     """
 
     title: ClassVar[str]
+    tools: ClassVar[tuple[ToolName, ...]] = ()
+    """Tools of this step. Opened with none of them in hand it offers the first; taking one up opens the step."""
 
     def __init__(self, reading: Reading) -> None:
         super().__init__()
@@ -39,6 +41,8 @@ class Step(QWidget):
 
     def enter(self) -> None:
         """Get ready: the grid and the tool of this step."""
+        if self.reading.tool not in self.tools:
+            self.reading.choose_tool(self.tools[0] if self.tools else "look")
 
     def refresh(self) -> None:
         """Show the numbers as they are now."""

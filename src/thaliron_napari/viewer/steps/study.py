@@ -93,6 +93,7 @@ class StudyStep(Step):
 
     def enter(self) -> None:
         """Show how far the open case is by now."""
+        super().enter()
         self._show_open_case()
 
     def ask_folder(self) -> None:

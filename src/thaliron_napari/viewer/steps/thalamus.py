@@ -17,6 +17,7 @@ class ThalamusStep(Step):
     """Contours of the thalami."""
 
     title = "Thalamus"
+    tools = ("draw", "erase", "nudge")
 
     def __init__(self, reading: Reading) -> None:
         super().__init__(reading)
@@ -31,7 +32,7 @@ class ThalamusStep(Step):
             radios.append(radio)
         self.radios = dict(zip(SIDES, radios, strict=True))
         self.add_row(*radios)
-        self.add_row(*(tool_button(reading, name) for name in ("draw", "erase", "nudge")))
+        self.add_row(*(tool_button(reading, name) for name in self.tools))
         self.radius = QDoubleSpinBox()
         self.radius.setRange(0.5, 20)
         self.radius.setSingleStep(0.5)
@@ -56,7 +57,7 @@ class ThalamusStep(Step):
     def enter(self) -> None:
         """Show the QSM's grid and take the pen."""
         self.reading.display.show("qsm")
-        self.reading.choose_tool("draw")
+        super().enter()
 
     def clear(self) -> None:
         """Remove this side's contour from the slice on show."""
