@@ -3,13 +3,14 @@
 from thaliron_napari.annotation.contours import fill_between_contours, polygon_mask
 from thaliron_napari.annotation.csf import csf_roi
 from thaliron_napari.annotation.lesions import grow_lesion, lesion_in_box
-from thaliron_napari.annotation.nudge import drop_crumbs, nudge, push_direction
+from thaliron_napari.annotation.nudge import cut_veins, drop_crumbs, nudge, push_direction
 from thaliron_napari.annotation.tissue import NormalTissue, normal_tissue
 from thaliron_napari.annotation.veins import find_veins
 
 __all__ = [
     "NormalTissue",
     "csf_roi",
+    "cut_veins",
     "drop_crumbs",
     "fill_between_contours",
     "find_veins",

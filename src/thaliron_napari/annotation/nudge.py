@@ -1,4 +1,4 @@
-"""The nudge: a disc that pushes the edge of a contour, on one slice."""
+"""A disc under the hand, on one slice: it pushes the edge of a contour, or cuts the veins out of it."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -73,25 +73,65 @@ def nudge(
     13
     """
     mask, spacing = _checked(mask2d, spacing2d)
-    a, b = _point(start, "start"), _point(stop, "stop")
-    if not (np.isfinite(radius_mm) and radius_mm > 0):
-        raise AnnotationError(f"The nudge's radius is {radius_mm} mm; give a positive number.")
     if push not in (None, "out", "in"):
         raise AnnotationError(f"The nudge pushes 'out' or 'in', not {push!r}.")
-    wall = None
-    if keep_out is not None:
-        wall = np.asarray(keep_out, dtype=bool)
-        if wall.shape != mask.shape:
-            raise AnnotationError(f"The keep-out mask is {wall.shape}, the slice {mask.shape}; give one of that shape.")
+    wall = None if keep_out is None else _fitting(keep_out, mask, "keep-out mask")
+    window, swept = _swept_disc(mask.shape, start, stop, radius_mm, spacing)
     direction = push or push_direction(mask, start, spacing2d)
     result = mask.copy()
-    window, swept = _swept_disc(mask.shape, a, b, float(radius_mm), spacing)
     if direction == "in":
         result[window] &= ~swept
         return result
     if wall is not None and wall[window].any():
         window, swept = _before_the_wall(mask, wall, window, swept)
     result[window] |= swept
+    return result
+
+
+def cut_veins(
+    mask2d: ArrayLike,
+    veins2d: ArrayLike,
+    start: Sequence[float],
+    stop: Sequence[float],
+    radius_mm: float,
+    spacing2d: ArrayLike,
+) -> Bool2D:
+    """Take the veins out of a mask, as far as a disc reaches that moves from one point to another.
+
+    The disc is swept as that of :func:`nudge`; of the mask only what is vein goes, so that the hand need not be exact.
+
+    Parameters
+    ----------
+    mask2d, veins2d : bool array, shape (y, x)
+        The mask on the slice, and the veins there; neither is changed.
+    start, stop : (y, x) in mm
+        Where the disc's centre moves from and to. The centre of voxel (i, j) lies at (i, j) * spacing2d.
+    radius_mm : float
+        Radius of the disc.
+    spacing2d : (y, x) in mm
+
+    Returns
+    -------
+    bool array, shape (y, x)
+
+    Raises
+    ------
+    AnnotationError
+        If the arrays, the points, the radius or the spacing cannot be used.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> mask, veins = np.ones((9, 9), bool), np.zeros((9, 9), bool)
+    >>> veins[4] = True
+    >>> int((~cut_veins(mask, veins, (4, 2), (4, 4), 1.0, (1, 1))).sum())
+    5
+    """
+    mask, spacing = _checked(mask2d, spacing2d)
+    veins = _fitting(veins2d, mask, "mask of the veins")
+    window, swept = _swept_disc(mask.shape, start, stop, radius_mm, spacing)
+    result = mask.copy()
+    result[window] &= ~(swept & veins[window])
     return result
 
 
@@ -168,12 +208,15 @@ def _crumbs(old: Bool2D, new: Bool2D, radius_mm: float, spacing: NDArray[np.floa
 
 def _swept_disc(
     shape: tuple[int, ...],
-    a: NDArray[np.float64],
-    b: NDArray[np.float64],
+    start: Sequence[float],
+    stop: Sequence[float],
     radius_mm: float,
     spacing: NDArray[np.float64],
 ) -> tuple[Window, Bool2D]:
     """Rasterise the swept disc within its bounding box: voxels whose centre is at most the radius from the line."""
+    a, b = _point(start, "start"), _point(stop, "stop")
+    if not (np.isfinite(radius_mm) and radius_mm > 0):
+        raise AnnotationError(f"The disc's radius is {radius_mm} mm; give a positive number.")
     low = np.clip(np.ceil((np.minimum(a, b) - radius_mm) / spacing - 1e-9), 0, shape).astype(int)
     high = np.clip(np.floor((np.maximum(a, b) + radius_mm) / spacing + 1e-9) + 1, low, shape).astype(int)
     window = (slice(low[0], high[0]), slice(low[1], high[1]))
@@ -206,14 +249,21 @@ def _checked(mask2d: ArrayLike, spacing2d: ArrayLike) -> tuple[Bool2D, NDArray[n
     mask = np.asarray(mask2d, dtype=bool)
     spacing = np.asarray(spacing2d, dtype=float)
     if mask.ndim != 2:
-        raise AnnotationError(f"The nudge works on one slice; the mask has {mask.ndim} axes instead of 2.")
+        raise AnnotationError(f"A disc works on one slice; the mask has {mask.ndim} axes instead of 2.")
     if spacing.shape != (2,) or not np.isfinite(spacing).all() or (spacing <= 0).any():
         raise AnnotationError(f"The slice's spacing {spacing2d!r} must be two positive lengths in mm, (y, x).")
     return mask, spacing
 
 
+def _fitting(other: ArrayLike, mask: Bool2D, name: str) -> Bool2D:
+    fitting = np.asarray(other, dtype=bool)
+    if fitting.shape != mask.shape:
+        raise AnnotationError(f"The {name} is {fitting.shape}, the slice {mask.shape}; give one of that shape.")
+    return fitting
+
+
 def _point(point: Sequence[float], name: str) -> NDArray[np.float64]:
     values = np.asarray(point, dtype=float)
     if values.shape != (2,) or not np.isfinite(values).all():
-        raise AnnotationError(f"The nudge's {name} {point} must be a point (y, x) in mm.")
+        raise AnnotationError(f"The stroke's {name} {point} must be a point (y, x) in mm.")
     return values
