@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from qtpy.QtCore import QPointF
 from qtpy.QtOpenGLWidgets import QOpenGLWidget
 from qtpy.QtWidgets import QWidget
@@ -18,5 +19,15 @@ def canvas_widget(inside: QWidget) -> QWidget | None:
 def to_pixel(viewer: Any, canvas: QWidget, point_mm: Sequence[float]) -> QPointF:
     """Where a point (..., y, x) in mm of the viewer lies on its canvas."""
     camera = viewer.scene.camera
-    y, x = (np.asarray(point_mm[-2:], float) - np.asarray(camera.center[-2:])) * camera.zoom
+    away_mm = np.asarray(point_mm[-2:], float) - np.asarray(camera.center[-2:])
+    y, x = away_mm * camera.zoom * directions(viewer)
     return QPointF(canvas.width() / 2 + x, canvas.height() / 2 + y)
+
+
+def directions(viewer: Any) -> NDArray[np.int_]:
+    """For the axis down the canvas and the one across it: 1 where they run down and to the right, -1 where up and left.
+
+    It is the camera that mirrors a picture, never its data.
+    """
+    down, right = viewer.scene.camera.orientation2d
+    return np.array([1 if str(down) == "down" else -1, 1 if str(right) == "right" else -1])

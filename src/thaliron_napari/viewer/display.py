@@ -132,6 +132,22 @@ class Display:
         if edit.touches("registration/") or edit.touches("unit"):
             self.images.refresh()
 
+    def set_neurological(self, neurological: bool) -> None:
+        """Show the patient's left on the left of the picture, or on its right; the depth goes with it.
+
+        With all three axes napari's own display is a mirror image of the patient: seen from the feet, as axial slices
+        are, Superior is away from the reader.
+        """
+        self.viewer.scene.camera.orientation = (
+            ("towards", "down", "left") if neurological else ("away", "down", "right")
+        )
+
+    def show_veins(self, veins: NDArray[np.bool_] | None) -> None:
+        """Show veins (z, y, x) on the QSM grid of the case; None: hide them."""
+        self.labels.show_veins(veins)
+        if veins is not None:
+            self.labels.show(self.grid_name, self.grid)
+
     def owns(self, layer: Layer) -> bool:
         """Whether a layer shows the case, rather than being the user's or another plugin's."""
         return OURS in layer.metadata

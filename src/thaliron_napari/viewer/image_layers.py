@@ -10,6 +10,7 @@ from psygnal import Signal
 from thaliron_napari.case import ROLE_NAME, Case, Role
 from thaliron_napari.imaging import Grid
 from thaliron_napari.viewer import presets
+from thaliron_napari.viewer.canvas import directions
 from thaliron_napari.viewer.comparison import Comparison, checkerboard, edges, swipe
 from thaliron_napari.viewer.label_layers import OURS
 from thaliron_napari.viewer.on_grid import ORDER, GridName, on_grid
@@ -50,6 +51,7 @@ class ImageLayers:
         """Scale of each layer, where what napari's own controls do to it is followed."""
         self.signed_qsm = False
         self._edges: tuple[NDArray[np.float32], float, NDArray[np.float32]] | None = None
+        viewer.scene.camera.events.orientation.connect(self._on_orientation)
 
     def open(self, case: Case) -> None:
         """Take another case, to be shown next, with the windows of this one.
@@ -73,6 +75,10 @@ class ImageLayers:
             self._drop(key)
         self._grid_name, self._grid = grid_name, grid
         self._show("below", self.below)
+
+    def _on_orientation(self, _event: Any = None) -> None:
+        if self.comparison == "swipe" and self.complete:
+            self.set_comparison("swipe")
 
     def roles(self) -> list[Role]:
         """The images that there are."""
@@ -268,7 +274,8 @@ class ImageLayers:
         if self.comparison == "checkerboard":
             return checkerboard(values, spacing, self.share)
         if self.comparison == "swipe":
-            return swipe(values, self.share)
+            mirrored = directions(self.viewer)[1]  # the line goes with the slider
+            return swipe(values[:, :, ::mirrored], self.share)[:, :, ::mirrored]
         if self.comparison == "blend":
             return values
         brightness = self.limits(self.over)[1]

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from napari.components.overlays import ScaleBarOverlay, TextOverlay
 
+from thaliron_napari.viewer.canvas import directions
 from thaliron_napari.viewer.display import Display
 
 # Index (z, y, x) grows to Superior, Posterior and Left: letters at its start and its end.
@@ -25,7 +26,7 @@ def attach(display: Display) -> Callable[[], None]:
     """Show the letters on a viewer; returns what undoes it."""
     viewer = display.viewer
     overlays = viewer.canvas.overlays
-    was = viewer.canvas.background_color_override
+    was, orientation = viewer.canvas.background_color_override, viewer.scene.camera.orientation
     viewer.canvas.background_color_override = "black"  # a reading room is dark, whatever napari's theme
     for name, place in _PLACES.items():
         overlays[name] = TextOverlay(position=place, font_size=14, box=False, color="white", visible=True)
@@ -35,8 +36,9 @@ def attach(display: Display) -> Callable[[], None]:
             texts = dict.fromkeys(_PLACES, "")
         else:
             vertical, horizontal = viewer.dims.order[-2:]
-            top, bottom = _ENDS[vertical % 3]
-            left, right = _ENDS[horizontal % 3]
+            down, across = directions(viewer)
+            top, bottom = _ENDS[vertical % 3][::down]
+            left, right = _ENDS[horizontal % 3][::across]
             texts = dict(zip(_PLACES, (top, bottom, left, right), strict=True))
         for name, text in texts.items():
             overlays[name].text = text
@@ -44,7 +46,12 @@ def attach(display: Display) -> Callable[[], None]:
 
     overlays[_SCALE] = ScaleBarOverlay(position="bottom_right", visible=True)
     overlays[_WHERE] = TextOverlay(position="bottom_left", font_size=11, box=False, color="white", visible=True)
-    sources = (viewer.dims.events.order, viewer.dims.events.ndisplay, viewer.dims.events.point)
+    sources = (
+        viewer.dims.events.order,
+        viewer.dims.events.ndisplay,
+        viewer.dims.events.point,
+        viewer.scene.camera.events.orientation,
+    )
     for source in sources:
         source.connect(update)
     update()
@@ -53,6 +60,7 @@ def attach(display: Display) -> Callable[[], None]:
         for source in sources:
             source.disconnect(update)
         viewer.canvas.background_color_override = was
+        viewer.scene.camera.orientation = orientation  # nothing stays mirrored without its letters
         for name in (*_PLACES, _WHERE, _SCALE):
             overlays.pop(name, None)
 

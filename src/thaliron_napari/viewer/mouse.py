@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 
 from thaliron_napari.viewer.reading import Reading
+from thaliron_napari.case import ROLE_NAME
+from thaliron_napari.viewer.canvas import directions
 from thaliron_napari.viewer.tools import TOOLS
 
 
@@ -134,8 +136,8 @@ def _pan(reading: Reading, event: Any) -> Iterator[None]:
     start, centre = np.array(event.pos, float), np.array(camera.center[-2:])
     yield
     while event.type == "mouse_move":
-        dx, dy = (np.array(event.pos, float) - start) / camera.zoom
-        camera.center = (0.0, centre[0] - dy, centre[1] - dx)
+        moved_px = (np.array(event.pos, float) - start)[::-1]
+        camera.center = (0.0, *(centre - moved_px / camera.zoom * directions(reading.viewer)))
         yield
 
 

@@ -10,6 +10,7 @@ from qtpy.QtGui import QColor, QImage, QPainter, QPen
 from qtpy.QtWidgets import QDockWidget, QMainWindow, QSizePolicy, QVBoxLayout, QWidget
 
 from thaliron_napari.viewer import colours
+from thaliron_napari.viewer.canvas import directions
 from thaliron_napari.viewer.letters import words_of_point
 from thaliron_napari.viewer.mouse import dragged_window
 from thaliron_napari.viewer.pen import paint_cross
@@ -49,6 +50,7 @@ class Planes(QWidget):
         layers.events.reordered.connect(self._changed)
         for layer in layers:
             layer.events.connect(self._changed)
+        reading.viewer.scene.camera.events.orientation.connect(self._changed)
         reading.display.moved.connect(self._changed)
         reading.tool_changed.connect(self._changed)
         reading.case_opened.connect(self._show_whole)
@@ -64,7 +66,10 @@ class Planes(QWidget):
     def _stop_watching(self, layers: Any) -> Any:
         changed, watch = self._changed, self._watch
 
+        orientation = self.reading.viewer.scene.camera.events.orientation
+
         def stop() -> None:
+            orientation.disconnect(changed)
             layers.events.inserted.disconnect(watch)
             layers.events.removed.disconnect(changed)
             layers.events.reordered.disconnect(changed)
@@ -154,6 +159,11 @@ class PlaneView(QWidget):
 
     # -- where things lie
 
+    @property
+    def is_mirrored(self) -> bool:
+        """Whether the patient's left and right change place, as they do on the axial plane."""
+        return self.plane.along == 2 and directions(self.reading.viewer)[1] < 0
+
     def show_whole(self) -> None:
         """Show the whole plane, in the middle."""
         self.zoom, self.shift_px = 1.0, QPointF(0, 0)
@@ -164,8 +174,9 @@ class PlaneView(QWidget):
         picture = self._picture()
         shape = self.reading.display.grid.shape
         along = self.plane.along
+        share = (index[along] + 0.5) / shape[along]
         return QPointF(
-            picture.left() + (index[along] + 0.5) / shape[along] * picture.width(),
+            picture.left() + (1 - share if self.is_mirrored else share) * picture.width(),
             picture.bottom() - (index[0] + 0.5) / shape[0] * picture.height(),
         )
 
@@ -174,7 +185,8 @@ class PlaneView(QWidget):
         picture, display = self._picture(), self.reading.display
         shape = np.array(display.grid.shape)
         index = display.place()
-        index[self.plane.along] = (pixel.x() - picture.left()) / picture.width() * shape[self.plane.along] - 0.5
+        share = (pixel.x() - picture.left()) / picture.width()
+        index[self.plane.along] = (1 - share if self.is_mirrored else share) * shape[self.plane.along] - 0.5
         index[0] = (picture.bottom() - pixel.y()) / picture.height() * shape[0] - 0.5
         return np.clip(index, 0, shape - 1)
 
@@ -209,6 +221,7 @@ class PlaneView(QWidget):
         left, top = math.floor(seen.left()), math.floor(seen.top())
         right, bottom = math.ceil(seen.right()), math.ceil(seen.bottom())
         columns = _cells(np.arange(left, right) + 0.5 - picture.left(), picture.width(), shape[self.plane.along])
+        columns = shape[self.plane.along] - 1 - columns if self.is_mirrored else columns
         rows = _cells(np.arange(top, bottom) + 0.5 - picture.top(), picture.height(), shape[0])
         for layer in self.reading.viewer.layers:
             if not shows(layer, shape) or not len(rows) or not len(columns):
@@ -221,7 +234,7 @@ class PlaneView(QWidget):
             )
             if sheet.opacity == 0:
                 continue
-            pixels = np.ascontiguousarray(sheet.rgba)
+            pixels = np.ascontiguousarray(sheet.rgba[:, ::-1] if is_image and self.is_mirrored else sheet.rgba)
             height, width = pixels.shape[:2]
             image = QImage(pixels.data, width, height, 4 * width, QImage.Format.Format_RGBA8888)
             painter.setOpacity(sheet.opacity)
@@ -250,6 +263,7 @@ class PlaneView(QWidget):
         display = self.reading.display
         painter.setPen(QColor("white"))
         top, bottom, left, right = self.plane.letters
+        left, right = (right, left) if self.is_mirrored else (left, right)
         room, flag = self.rect().adjusted(5, 2, -5, -2), Qt.AlignmentFlag
         for letter, where in (
             (top, flag.AlignTop | flag.AlignHCenter),

@@ -1,4 +1,4 @@
-"""What a reader set for good: the name, and whether to read blinded to others. napari keeps it and shows it.
+"""What a reader set for good: the name, whether to read blinded to others, the display. napari keeps it and shows it.
 
 The settings are declared in the manifest (``configurations``), appear in napari's Preferences, and are stored beside
 napari's own, in ``thaliron-napari.yaml``.
@@ -51,14 +51,30 @@ def is_blinded() -> bool:
 
 def follow_blinded(owner: QObject, show: Callable[[bool], None]) -> None:
     """Call `show` with :func:`is_blinded`, now and at each change of it while `owner` lives."""
-    show(is_blinded())
+    _follow("blinded", owner, lambda: show(is_blinded()))
+
+
+def is_neurological() -> bool:
+    """Whether the patient's left is to be on the left of the picture; so it is not where nobody said so."""
+    settings = _reading()
+    return settings is not None and settings.display == "neurological"
+
+
+def follow_neurological(owner: QObject, show: Callable[[bool], None]) -> None:
+    """Call `show` with :func:`is_neurological`, now and at each change of it while `owner` lives."""
+    _follow("display", owner, lambda: show(is_neurological()))
+
+
+def _follow(name: str, owner: QObject, show: Callable[[], None]) -> None:
+    """Call `show` now and at each change of a setting while `owner` lives."""
+    show()
     settings = _reading()
     if settings is not None:
 
         def changed(_event: Any) -> None:
-            show(settings.blinded)
+            show()
 
-        emitter = settings.events.blinded
+        emitter = getattr(settings.events, name)
         emitter.connect(changed)
         owner.destroyed.connect(lambda *_: emitter.disconnect(changed))
 
