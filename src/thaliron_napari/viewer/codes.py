@@ -16,6 +16,7 @@ COLOURS: dict[str, dict[int, str]] = {
     "thalami": {1: colours.LEFT, 2: colours.RIGHT, 3: colours.paler(colours.LEFT), 4: colours.paler(colours.RIGHT)},
     "CSF": {1: colours.CSF, 2: colours.CSF},
     "lesions": {1: colours.LESION, 2: colours.paler(colours.LESION), 3: "#9999994D", SELECTED: colours.PEN},
+    "veins": {1: colours.VEIN},
 }
 """Colour of each code by label layer."""
 

@@ -2,13 +2,16 @@
 
 from thaliron_napari.report.pictures import CSF, LEFT, LESION, RIGHT
 
-__all__ = ["CROSS", "CSF", "LEFT", "LESION", "PEN", "RIGHT", "WARNING", "paler"]
+__all__ = ["CROSS", "CSF", "LEFT", "LESION", "PEN", "RIGHT", "VEIN", "WARNING", "paler"]
 
 CROSS = "#8FD3C7"
 """The crosshair through the planes."""
 
 PEN = "#F0E442"
 """The line or circle under the hand, and what is selected."""
+
+VEIN = "#8C4DFF"
+"""Veins: a violet that also those who see two primary colours only tell from the structures, the pen and the greys."""
 
 WARNING = "#E69F00"
 """Words that the reader must not miss."""

@@ -92,6 +92,7 @@ def key_groups(reading: Reading) -> dict[str, dict[str, KeyAction]]:
 MOUSE = {
     "left button": "what the tool in hand says; without a tool, the crosshair",
     "Shift + left drag": "with Draw: add to the contour",
+    "Alt + left drag": "with Nudge: cut the veins under the disc out of the contour",
     "right drag": "window of the image in front: sideways its width, up and down its level",
     "middle drag": "move the picture",
     "wheel": "through the slices",

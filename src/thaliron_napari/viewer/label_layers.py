@@ -1,4 +1,4 @@
-"""The layers that show what was drawn: thalami, CSF circles and lesions, each on the grid of its own image.
+"""The layers that show what was drawn: thalami, CSF circles and lesions, each on the grid of its own image; and veins.
 
 They show copies of the annotations. What a tool previews is written into the copy only, and comes into the Case when
 the stroke is finished, as an edit; so nothing but edits ever changes a Case.
@@ -21,7 +21,10 @@ Box = tuple[slice, slice, slice]
 OURS = "thaliron"
 """Key in the metadata of our layers."""
 
-_LIVES_ON: dict[str, GridName] = {"thalami": "qsm", "CSF": "qsm", "lesions": "flair"}
+VEINS = "veins"
+"""The layer that nobody drew: it is there from when veins are first shown, and no edit changes it."""
+
+_LIVES_ON: dict[str, GridName] = {"thalami": "qsm", "CSF": "qsm", "lesions": "flair", VEINS: "qsm"}
 _EVERYWHERE: Box = (slice(None), slice(None), slice(None))
 _FILLED = 0.7
 
@@ -75,7 +78,7 @@ class LabelLayers:
         case = self.case
         assert case is not None
         for name, home in _LIVES_ON.items():
-            here = home == grid_name
+            here = home == grid_name and (name != VEINS or name in self._codes)
             if here and name not in self._codes:
                 self._codes[name] = np.zeros(grid.shape, np.uint8)
                 self._copy(name)
@@ -140,6 +143,14 @@ class LabelLayers:
             places = tuple(along + part.start for along, part in zip(np.nonzero(mask), box, strict=True))
             self._set(name, places, np.full(places[0].shape, code, np.uint8))
 
+    def show_veins(self, veins: NDArray[np.bool_] | None) -> None:
+        """Take veins (z, y, x) on the QSM grid to be shown next, and let them be seen; None: hide them."""
+        layer = self._layers.get(VEINS)
+        if veins is not None:
+            self._codes[VEINS] = veins.view(np.uint8)
+        if layer is not None:
+            layer.visible = veins is not None
+
     def drop_preview(self) -> None:
         """Show what was previewed as the case has it."""
         if self._previewed is not None:
@@ -167,9 +178,10 @@ class LabelLayers:
             self._layers[name].colormap = colormap(codes)
 
     def refresh(self) -> None:
-        """Redraw the layers."""
+        """Redraw the layers of what was drawn."""
         for name in self._layers:
-            self._refresh(name)
+            if name != VEINS:
+                self._refresh(name)
 
     def _refresh(self, name: str) -> None:
         if name in self._layers:

@@ -16,8 +16,9 @@ from thaliron_napari.errors import CaseError, ThalIronError
 from thaliron_napari.measurement import write_lesions, write_record
 from thaliron_napari.viewer.display import Display
 from thaliron_napari.viewer.pen import Pen
+from thaliron_napari.viewer.veins import Veins
 
-ToolName = Literal["look", "draw", "erase", "nudge", "csf", "seed"]
+ToolName = Literal["look", "draw", "erase", "nudge", "vein", "csf", "seed"]
 
 
 class Reading:
@@ -54,13 +55,14 @@ class Reading:
         self.reader = reader
         self.display = Display(viewer)
         self.pen = Pen(viewer)
+        self.veins = Veins(self.display)
         self.case: Case | None = None
         self.tool: ToolName = "look"
         self.last_tools: list[ToolName] = []
         """The last two tools in hand, the later one first."""
         self._hidden: list[Layer] = []
         self.side: Side = "left"
-        self.radius_mm: dict[str, float] = {"nudge": 4.0, "csf": 3.0}
+        self.radius_mm: dict[str, float] = {"nudge": 4.0, "vein": 3.0, "csf": 3.0}
         self.opening = ""
         """Name of the case that is being opened in the background; empty for none."""
         self.stale: list[Case] = []
@@ -175,6 +177,8 @@ class Reading:
         if tool != "look":
             self.last_tools = [tool, *(other for other in self.last_tools if other != tool)][:2]
         self.pen.clear()
+        if tool == "vein":
+            self.veins.show()
         self.tool_changed.emit()
 
     def escape(self) -> None:

@@ -4,14 +4,15 @@ A tool previews while the hand moves and makes one edit when it is let go; Escap
 Positions of events are (z, y, x) in mm of the viewer: index times spacing on the grid on show.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from napari.utils.notifications import show_error, show_info
+from numpy.typing import NDArray
 
-from thaliron_napari.annotation import drop_crumbs, lesion_in_box, nudge, polygon_mask, push_direction
+from thaliron_napari.annotation import cut_veins, drop_crumbs, lesion_in_box, nudge, polygon_mask, push_direction
 from thaliron_napari.case import SIDE_LABEL, SIDES, CsfCircle
 from thaliron_napari.case import lesions as lesion_edits
 from thaliron_napari.case.csf import place_circle, side_of
@@ -21,6 +22,8 @@ from thaliron_napari.viewer.on_grid import GridName
 from thaliron_napari.viewer.reading import Reading, ToolName
 
 Drag = Iterator[None]
+Slice = NDArray[np.bool_]
+Point = tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -91,7 +94,11 @@ def _outline(reading: Reading, event: Any, *, take_away: bool) -> Drag:
 
 
 def _nudge(reading: Reading, event: Any) -> Drag:
-    """Push the edge of the contour with a disc: outward from inside, inward from outside."""
+    """Push the edge of the contour with a disc: outward from inside, inward from outside; with Alt cut veins."""
+    radius = reading.radius_mm["nudge"]
+    if "Alt" in event.modifiers:
+        yield from _cut_veins(reading, event, radius)
+        return
     case, z, side = reading.case, reading.display.slice_shown(), reading.side
     if case is None:
         return
@@ -102,25 +109,69 @@ def _nudge(reading: Reading, event: Any) -> Drag:
         return
     others = (labels != 0) & ~before
     spacing = reading.display.grid.spacing
-    radius = reading.radius_mm["nudge"]
-    at = _in_plane(event)
-    push = push_direction(before, at, spacing[1:])
-    mask = nudge(before, at, at, radius, spacing[1:], keep_out=others, push=push)
-    while True:
-        reading.display.labels.preview_slice(z, mask, SIDE_LABEL[side])
-        reading.pen.circle(at, radius)
-        yield
-        # The release has a position of its own, which fast hands reach without a last move.
-        here = _in_plane(event)
-        mask = nudge(mask, at, here, radius, spacing[1:], keep_out=others, push=push)
-        at = here
-        if event.type != "mouse_move":
-            break
-    reading.pen.clear()
+    push = push_direction(before, _in_plane(event), spacing[1:])
+    mask = yield from _sweep(
+        reading,
+        event,
+        radius,
+        before,
+        lambda mask, at, here: nudge(mask, at, here, radius, spacing[1:], keep_out=others, push=push),
+    )
     if push == "in":
         mask = drop_crumbs(before, mask, radius, spacing[1:])
     reading.display.labels.drop_preview()
     reading.make(lambda c: set_contour(c, side, z, mask, "nudge"))
+
+
+def _vein(reading: Reading, event: Any) -> Drag:
+    yield from _cut_veins(reading, event, reading.radius_mm["vein"])
+
+
+def _cut_veins(reading: Reading, event: Any, radius: float) -> Drag:
+    """Take out of the contour what a disc goes over and is vein."""
+    case, z, side = reading.case, reading.display.slice_shown(), reading.side
+    if case is None:
+        return
+    before = case.annotations.label_map("thalami")[z] == SIDE_LABEL[side]
+    if not before.any():
+        show_info(f"There is no {side} thalamus on this slice to cut veins of; draw it, or fill between two contours.")
+        return
+    veins = reading.veins.mask()
+    if veins is None:
+        show_info("The veins are still being found; cut them once they are shown.")
+        reading.veins.show()
+        return
+    spacing = reading.display.grid.spacing
+    mask = yield from _sweep(
+        reading, event, radius, before, lambda mask, at, here: cut_veins(mask, veins[z], at, here, radius, spacing[1:])
+    )
+    reading.display.labels.drop_preview()
+    if (mask != before).any():
+        reading.make(lambda c: set_contour(c, side, z, mask, "cut veins of"))
+
+
+def _sweep(
+    reading: Reading, event: Any, radius: float, mask: Slice, move: Callable[[Slice, Point, Point], Slice]
+) -> Generator[None, None, Slice]:
+    """Go over the contour with a disc, from press to release, and show what it becomes; returns that.
+
+    `move` says what the disc makes of a mask (y, x) on its way from one point (y, x) in mm to another.
+    """
+    z, label = reading.display.slice_shown(), SIDE_LABEL[reading.side]
+    at = _in_plane(event)
+    mask = move(mask, at, at)
+    while True:
+        reading.display.labels.preview_slice(z, mask, label)
+        reading.pen.circle(at, radius)
+        yield
+        # The release has a position of its own, which fast hands reach without a last move.
+        here = _in_plane(event)
+        mask = move(mask, at, here)
+        at = here
+        if event.type != "mouse_move":
+            break
+    reading.pen.clear()
+    return mask
 
 
 def _csf(reading: Reading, event: Any) -> Drag:
@@ -194,7 +245,7 @@ def _seed(reading: Reading, event: Any) -> Drag:
         reading.tool_changed.emit()
 
 
-def _in_plane(event: Any) -> tuple[float, float]:
+def _in_plane(event: Any) -> Point:
     """Position (y, x) of an event in mm."""
     y, x = event.position[-2:]
     return float(y), float(x)
@@ -216,9 +267,17 @@ TOOLS: dict[ToolName, Tool] = {
             "nudge",
             "Nudge",
             "N",
-            "Press inside the contour and push its edge out, or outside and push it in.",
+            "Press inside the contour and push its edge out, or outside and push it in; with Alt cut veins.",
             "qsm",
             _nudge,
+        ),
+        Tool(
+            "vein",
+            "Vein",
+            "V",
+            "Go over a vein with the disc: of the contour only what is vein is cut. The veins are shown.",
+            "qsm",
+            _vein,
         ),
         Tool(
             "csf",

@@ -1,13 +1,14 @@
-"""Step 3: contour both thalami on key slices, fill between, nudge."""
+"""Step 3: contour both thalami on key slices, fill between, nudge, cut the veins."""
 
-from qtpy.QtWidgets import QButtonGroup, QDoubleSpinBox, QRadioButton
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QButtonGroup, QCheckBox, QDoubleSpinBox, QRadioButton
 
 from thaliron_napari.case import SIDES
 from thaliron_napari.case.thalamus import clear_slice
 from thaliron_napari.errors import ThalIronError
 from thaliron_napari.measurement import measure_case
 from thaliron_napari.viewer import colours
-from thaliron_napari.viewer.reading import Reading
+from thaliron_napari.viewer.reading import Reading, ToolName
 from thaliron_napari.viewer.steps.step import Step, button, number, text, tool_button
 
 _COLOUR = {"left": colours.LEFT, "right": colours.RIGHT}
@@ -17,7 +18,7 @@ class ThalamusStep(Step):
     """Contours of the thalami."""
 
     title = "Thalamus"
-    tools = ("draw", "erase", "nudge")
+    tools = ("draw", "erase", "nudge", "vein")
 
     def __init__(self, reading: Reading) -> None:
         super().__init__(reading)
@@ -38,9 +39,16 @@ class ThalamusStep(Step):
         self.radius.setSingleStep(0.5)
         self.radius.setDecimals(1)
         self.radius.setSuffix(" mm")
-        self.radius.setToolTip("Radius of the nudge. Keys [ and ], or Shift+wheel.")
+        self.radius.setToolTip("Radius of the disc. Keys [ and ], or Shift+wheel.")
         self.radius.valueChanged.connect(self._set_radius)
-        self.add_row(text("Nudge radius", wraps=False), self.radius)
+        self.radius_label = text(wraps=False)
+        self.veins = QCheckBox()
+        self.veins.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.veins.setStyleSheet(f"color: {colours.VEIN}; font-weight: bold")
+        self.veins.setToolTip("The deep veins, which are to be kept out of the thalami. Key V cuts them.")
+        self.veins.clicked.connect(reading.veins.show)
+        reading.veins.attach(self)
+        self.add_row(self.radius_label, self.radius, self.veins)
         self.add_row(
             button(
                 "Fill between  F", "Find the margins on the slices between the contours you drew.", reading.fill_between
@@ -52,11 +60,15 @@ class ThalamusStep(Step):
         self.column.addWidget(self.keys)
         self.column.addWidget(self.numbers)
         reading.tool_changed.connect(self._show_tool)
+        reading.veins.changed.connect(self._show_veins)
         self._show_tool()
+        self._show_veins()
 
     def enter(self) -> None:
-        """Show the QSM's grid and take the pen."""
+        """Show the QSM's grid, the veins where they are wanted, and take the pen."""
         self.reading.display.show("qsm")
+        if self.reading.veins.shown:
+            self.reading.veins.show()
         super().enter()
 
     def clear(self) -> None:
@@ -107,10 +119,21 @@ class ThalamusStep(Step):
         return ""
 
     def _set_radius(self, value: float) -> None:
-        self.reading.radius_mm["nudge"] = value
+        self.reading.radius_mm[self._disc] = value
+
+    @property
+    def _disc(self) -> ToolName:
+        """The tool whose radius stands here."""
+        return "vein" if self.reading.tool == "vein" else "nudge"
+
+    def _show_veins(self) -> None:
+        veins = self.reading.veins
+        self.veins.setChecked(veins.shown)
+        self.veins.setText("Finding veins …" if veins.sought else "Show veins")
 
     def _show_tool(self) -> None:
         self.radios[self.reading.side].setChecked(True)
+        self.radius_label.setText(f"{self._disc.capitalize()} radius")
         self.radius.blockSignals(True)
-        self.radius.setValue(self.reading.radius_mm["nudge"])
+        self.radius.setValue(self.reading.radius_mm[self._disc])
         self.radius.blockSignals(False)
