@@ -111,6 +111,7 @@ def test_from_case_to_case_nothing_is_lost(window: Panel, study: StudyStep, data
     assert window.reading.case is not None
     assert not window.reading.case.annotations.maps["thalami"].any()
     anat = dataset / "derivatives" / "thaliron" / "sub-2" / "anat"
+    wait_until(lambda: shown(study, 2)[1] != "not begun", "the files of the case that was left")
     assert (anat / "sub-2_space-QSM_desc-thalamus_dseg.nii.gz").exists()
     assert shown(study, 2) == ["not begun", "0/6 no fusion, thalami, CSF, lesions", "not begun"]
 

@@ -1,5 +1,6 @@
 """One patient read by one reader: the images, the annotations, and the one way to change them."""
 
+import copy
 import socket
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -183,6 +184,13 @@ class Case:
             self.journal.append({"close": {"time": now()}})
             self._opened = False
         return self.journal.close(seconds)
+
+    def frozen(self) -> "Case":
+        """The case as it is now, for who reads it beside the window: what is edited later does not reach it."""
+        now_is = copy.copy(self)
+        maps = {name: labels.copy() for name, labels in self.annotations.maps.items()}
+        now_is.annotations = Annotations(maps, dict(self.annotations.facts))
+        return now_is
 
     @property
     def unit(self) -> str | None:

@@ -268,13 +268,13 @@ def _write(path: str | os.PathLike[str], data: NDArray[Any], like: Volume) -> No
     if source is None or source.geometry is None:
         stored = data.transpose(2, 1, 0) if source is None else source.grid.to_file(data)
         image = nib.Nifti1Image(
-            np.ascontiguousarray(stored), like.grid.affine[:, [2, 1, 0, 3]] if source is None else source.grid.affine
+            np.asfortranarray(stored), like.grid.affine[:, [2, 1, 0, 3]] if source is None else source.grid.affine
         )
         image.set_qform(image.affine, code=1)
         image.set_sform(image.affine, code=1)
         image.header.set_xyzt_units("mm")
     else:  # sform and qform stay as they are, so that every program shows the two files in one place
         kind: Any = nib.Nifti2Image if isinstance(source.geometry, nib.Nifti2Header) else nib.Nifti1Image
-        image = kind(np.ascontiguousarray(source.grid.to_file(data)), None, source.geometry)
+        image = kind(np.asfortranarray(source.grid.to_file(data)), None, source.geometry)
         image.set_data_dtype(data.dtype)
     replace_file(path, lambda beside: nib.save(image, beside))

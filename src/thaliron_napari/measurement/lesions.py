@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from thaliron_napari.imaging import Grid
 
@@ -41,17 +40,14 @@ def measure_lesions(flair: NDArray[np.float32], labels: NDArray[np.int32], grid:
     grid : Grid
         Of both.
     """
-    # Numbers may be as large as 2^31: counted through, so that nothing is as long as the largest of them.
-    at = np.flatnonzero(labels)
-    numbers, order = np.unique(labels.ravel()[at], return_inverse=True)
-    compact = np.zeros(labels.shape, np.int32)
-    compact.ravel()[at] = order + 1
-    measures = []
-    for place, box in enumerate(ndimage.find_objects(compact), start=1):
-        number = int(numbers[place - 1])
-        inside = compact[box] == place
-        centre = np.argwhere(inside).mean(axis=0) + [s.start for s in box]
-        r, a, s = (float(v) for v in grid.world(centre))
-        n = int(inside.sum())
-        measures.append(LesionMeasure(number, n * grid.voxel_ml, (r, a, s), float(flair[box][inside].mean())))
-    return measures
+    # Only the few voxels that bear a number are looked at: the reader waits for this after every click.
+    at = np.flatnonzero(labels != 0)
+    numbers, which = np.unique(labels.ravel()[at], return_inverse=True)
+    count = np.bincount(which, minlength=len(numbers))
+    mean = np.bincount(which, flair.ravel()[at], len(numbers)) / count
+    places = np.unravel_index(at, labels.shape)
+    centre = np.stack([np.bincount(which, along, len(numbers)) / count for along in places], axis=-1)
+    return [
+        LesionMeasure(int(number), int(n) * grid.voxel_ml, (float(r), float(a), float(s)), float(signal))
+        for number, n, (r, a, s), signal in zip(numbers, count, grid.world(centre), mean, strict=True)
+    ]

@@ -21,7 +21,7 @@ from thaliron_napari.imaging import Grid
 from thaliron_napari.imaging.files import replace_file, write_json
 from thaliron_napari.measurement.dictionary import dictionary_of
 from thaliron_napari.measurement.lesions import measure_lesions
-from thaliron_napari.measurement.susceptibility import region_statistics, relative_ppb
+from thaliron_napari.measurement.susceptibility import relative_ppb, statistics_of
 
 Value = float | int | str | None
 
@@ -76,16 +76,17 @@ def measure_thalami(
     values: dict[str, Value] = {}
     reference = None
     if csf is not None and (csf > 0).any():
-        reference = region_statistics(qsm_ppb, csf > 0, grid.voxel_ml)
+        ppb, side_labels = _labelled(qsm_ppb, csf)
+        reference = statistics_of(ppb, grid.voxel_ml)
         values |= {"csf_ppb": reference.mean_ppb, "csf_sd_ppb": reference.sd_ppb, "csf_n": reference.n}
         for label, side in ((1, "left"), (2, "right")):
-            part = region_statistics(qsm_ppb, csf == label, grid.voxel_ml)
+            part = statistics_of(ppb[side_labels == label], grid.voxel_ml)
             values[f"csf_{side}_ppb"] = part.mean_ppb if part.n else None
-    regions = {"": (1, 2), "left_": (1,), "right_": (2,)}
-    for prefix, labels in regions.items():
-        if thalami is None or not np.isin(thalami, labels).any():
+    ppb, side_labels = _labelled(qsm_ppb, thalami) if thalami is not None else (np.empty(0, np.float32), np.empty(0))
+    for prefix, labels in {"": (1, 2), "left_": (1,), "right_": (2,)}.items():
+        part = statistics_of(ppb[np.isin(side_labels, labels)], grid.voxel_ml)
+        if not part.n:
             continue
-        part = region_statistics(qsm_ppb, np.isin(thalami, labels), grid.voxel_ml)
         values |= {
             f"thalamus_{prefix}ml": part.ml,
             f"thalamus_{prefix}n": part.n,
@@ -96,6 +97,12 @@ def measure_thalami(
         }
     main_first = sorted(values, key=lambda name: not name.startswith("chi_"))
     return {name: _known(values[name]) for name in main_first}
+
+
+def _labelled(qsm_ppb: NDArray[np.float32], labels: NDArray[Any]) -> tuple[NDArray[np.float32], NDArray[Any]]:
+    """Values and labels of the voxels that bear a label: few of millions, measured anew after every stroke."""
+    at = np.flatnonzero(labels > 0)
+    return qsm_ppb.ravel()[at], labels.ravel()[at]
 
 
 def measure_case(case: Case) -> Record:
@@ -175,7 +182,8 @@ def _measure_review(case: Case) -> dict[str, Value]:
     if not any(True for _ in case.annotations.lesions()):
         return {}  # not read is not the same as no lesions
     accepted = [lesion for lesion in case.annotations.lesions() if lesion.state == "accepted"]
-    sizes = np.bincount(case.annotations.maps["lesions"].ravel())
+    labels = case.annotations.maps["lesions"]
+    sizes = np.bincount(labels[labels != 0])
     voxel_ml = case.images["flair"].grid.voxel_ml
     values = _totals([float(sizes[k.number]) * voxel_ml for k in accepted if k.number < sizes.size])
     said = [lesion.enhancing for lesion in accepted if lesion.enhancing is not None]

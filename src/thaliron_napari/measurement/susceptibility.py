@@ -39,7 +39,12 @@ def region_statistics(qsm_ppb: NDArray[np.float32], mask: NDArray[np.bool_], vox
     voxel_ml : float
         Volume of one voxel.
     """
-    values = qsm_ppb[mask].astype(np.float64)
+    return statistics_of(qsm_ppb[mask], voxel_ml)
+
+
+def statistics_of(ppb: NDArray[np.float32], voxel_ml: float) -> RegionStatistics:
+    """Statistics of the values in ppb, one a voxel, of a region."""
+    values = ppb.astype(np.float64)
     n = values.size
     if n == 0:
         return RegionStatistics(0, 0.0, *(float("nan"),) * 5)

@@ -4,11 +4,12 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
+from napari.utils.notifications import show_info
 
-from thaliron_napari.viewer.reading import Reading
 from thaliron_napari.case import ROLE_NAME
 from thaliron_napari.viewer.canvas import directions
-from thaliron_napari.viewer.tools import TOOLS
+from thaliron_napari.viewer.reading import Reading
+from thaliron_napari.viewer.tools import TOOLS, Tool
 
 
 def attach(reading: Reading) -> Callable[[], None]:
@@ -18,10 +19,10 @@ def attach(reading: Reading) -> Callable[[], None]:
         if reading.case is None or not reading.display.is_axial:
             return
         if event.button == 1 and reading.tool in TOOLS:
-            if not reading.may_change():  # said before the stroke, not after it
+            tool = TOOLS[reading.tool]
+            if not reading.may_change() or not _on_its_image(reading, tool):  # said before the stroke, not after it
                 event.handled = True
                 return
-            tool = TOOLS[reading.tool]
             yield from _handled(reading, tool.drag(reading, event), event)
             if tool.name not in ("draw", "erase"):  # these end on the margin; where the others end is what to look at
                 _point_to(reading, event)
@@ -73,6 +74,20 @@ def attach(reading: Reading) -> Callable[[], None]:
         viewer.mouse_wheel_callbacks.extend(napari_own)
 
     return detach
+
+
+def _on_its_image(reading: Reading, tool: Tool) -> bool:
+    """Whether the grid on show is the one that a tool draws on; brings that on show, and says so, where it is not."""
+    display = reading.display
+    if display.grid_name == tool.grid:
+        return True
+    assert reading.case is not None
+    if tool.grid in reading.case.images:
+        display.show(tool.grid)
+        show_info(f"{tool.title} draws on the {ROLE_NAME[tool.grid]}, which is on show now.")
+    else:
+        show_info(f"{tool.title} needs a {ROLE_NAME[tool.grid]}, and this case has none; choose it in the step Study.")
+    return False
 
 
 def _handled(reading: Reading, drag: Iterator[None], event: Any) -> Iterator[None]:

@@ -146,7 +146,7 @@ class Panel(QWidget):
         reading.case_opened.connect(self._on_case)
         reading.opening_changed.connect(self._show_case)
         reading.changed.connect(self._on_edit)
-        reading.saved.connect(lambda: self._soon.start())
+        reading.saved.connect(lambda _case: self._soon.start())
         reading.cohort_changed.connect(lambda: self._soon.start())
         reading.viewer.cursor.events.position.connect(self._show_cursor)
         self._detach = [mouse.attach(reading), keys.attach(reading), letters.attach(reading.display)]
@@ -234,8 +234,9 @@ class Panel(QWidget):
 
     def _tick(self) -> None:
         self._ticks += 1
-        if self.reading.waiting and self._ticks % _RETRY_TICKS == 0:
-            self.reading.settle()
+        if self._ticks % _RETRY_TICKS == 0:
+            self.reading.write_left()
+        self.reading.let_go()
         self._show_saved()
 
     def _show_saved(self) -> None:

@@ -1,7 +1,7 @@
 """The reading on screen: which case, which step, which tool. Steps and tools meet here."""
 
 from collections.abc import Callable
-from pathlib import Path
+from concurrent import futures
 from typing import Any, Literal
 
 from napari.layers import Image, Layer
@@ -9,14 +9,13 @@ from napari.utils.notifications import show_error, show_info
 from psygnal import Signal
 
 from thaliron_napari.case import Case, Edit, Side, lesions
-from thaliron_napari.case.files import save
 from thaliron_napari.case.thalamus import fill_between
 from thaliron_napari.case.worklist import FINISHED, finish
-from thaliron_napari.errors import CaseError, ThalIronError
-from thaliron_napari.measurement import write_lesions, write_record
+from thaliron_napari.errors import ThalIronError
 from thaliron_napari.viewer.display import Display
 from thaliron_napari.viewer.pen import Pen
 from thaliron_napari.viewer.veins import Veins
+from thaliron_napari.viewer.writing import Writing, begin_writing
 
 ToolName = Literal["look", "draw", "erase", "nudge", "vein", "csf", "seed"]
 
@@ -36,7 +35,8 @@ class Reading:
     tool_changed = Signal()
     """Tool, side or radius is another."""
     blend_changed = Signal()
-    saved = Signal()
+    saved = Signal(Case)
+    """The files of a case, open or left, were written as far as could be."""
     leaving = Signal()
     """The case is about to be left: what is half done there must become an edit now."""
     cohort_changed = Signal()
@@ -71,6 +71,7 @@ class Reading:
         """Why this case can only be looked at, such as who has it open; mostly empty."""
         self.waiting: list[Case] = []
         """Cases that were left before all of their work was on disk."""
+        self._writing: list[Writing] = []
         self.stroke: Literal["", "going on", "dropped"] = ""
         """Where a drag on the canvas stands."""
 
@@ -81,7 +82,8 @@ class Reading:
         it is opened again: what it holds is newer than its files.
         """
         if self.case is not None:
-            self.leave(wait_s=2.0)
+            # The same patient with other images follows what was just done to it; else nobody waits for a disk.
+            self.leave(wait_s=2.0 if self.case.folder == case.folder else 0.0)
             self.case.changed.disconnect(self._on_edit)
         if case.folder is not None:
             case = next((left for left in self.waiting if left.folder == case.folder), case)
@@ -103,17 +105,27 @@ class Reading:
         """Whether the open case's files are older than its last edit."""
         return self.case in self.stale
 
-    def leave(self, wait_s: float) -> bool:
+    def leave(self, wait_s: float = 0.0) -> bool:
         """Save the case, and let others have it; returns whether all edits are on disk, of earlier cases too."""
         self.leaving.emit()
         if self.case is not None and self.case not in self.waiting:
             self.waiting.append(self.case)
-        return self.settle(wait_s, tell=True)
+        self.write_left(tells=True)
+        return self.let_go(wait_s)
 
-    def settle(self, wait_s: float = 0.0, *, tell: bool = False) -> bool:
-        """Write what is not written of the cases that were left, and let go of those of which all is."""
-        for case in [case for case in self.waiting if case in self.stale and case.folder is not None]:
-            self._write_quietly(case, tell=tell)
+    def write_left(self, *, tells: bool = False) -> None:
+        """Begin to write the files, where they are behind, of the cases that were left."""
+        under_way = [writing.case for writing in self._writing]
+        for case in self.waiting:
+            if case in self.stale and case.folder is not None and case not in under_way:
+                self._writing.append(begin_writing(case, tells=tells))
+
+    def let_go(self, wait_s: float = 0.0) -> bool:
+        """Let go of the cases left of which all is written; returns whether their edits, at least, are on disk."""
+        futures.wait([writing.written for writing in self._writing], wait_s)
+        for writing in [writing for writing in self._writing if writing.written.done()]:
+            self._writing.remove(writing)
+            self._take_note(writing)
         # A case with files that are behind is not closed in order, so that they are written when it is opened again.
         self.waiting = [case for case in self.waiting if case in self.stale or not case.close(wait_s)]
         return all(case.journal.wait(wait_s) for case in self.waiting)
@@ -245,43 +257,22 @@ class Reading:
         """Write the case's files at the reader's word, and say where."""
         if self.case is None:
             return
-        try:
-            folder = self.save()[0].parent
-        except ThalIronError as error:
-            show_error(f"Not saved: {error}")
-        else:
-            show_info(f"Saved in {folder}")
-
-    def save(self) -> list[Path]:
-        """Write the case's files.
-
-        Raises
-        ------
-        CaseError
-            When they cannot be written.
-        """
-        assert self.case is not None
         if self.read_only:
-            raise CaseError(self.read_only)
-        return self._write(self.case)
+            show_error(f"Not saved: {self.read_only}")
+            return
+        self._writing.append(begin_writing(self.case, asked=True))
 
-    def _write(self, case: Case) -> list[Path]:
-        written = save(case)
-        if "flair" in case.images:
-            written.append(write_lesions(case))
-        written.append(write_record(case))  # last: it alone needs the unit of the QSM
-        self.stale = [other for other in self.stale if other is not case]
-        self.saved.emit()
-        return written
-
-    def _write_quietly(self, case: Case, *, tell: bool) -> None:
-        try:
-            self._write(case)
-        except ThalIronError as error:
-            if tell:
-                show_error(f"Not all files of {case.name} are written: {error}")
-            if not isinstance(error.__cause__, OSError):  # no disk will mend it, such as a unit that nobody has said
-                self.stale = [other for other in self.stale if other is not case]
+    def _take_note(self, writing: Writing) -> None:
+        """Tell what became of files that were written, and whether they are behind."""
+        case, error = writing.case, writing.written.exception()
+        if error is None and writing.asked:
+            show_info(f"Saved in {writing.written.result()[0].parent}")
+        elif error is not None and writing.tells:
+            show_error(f"Not all files of {case.name} are written: {error}")
+        lasts = isinstance(error, OSError) or isinstance(getattr(error, "__cause__", None), OSError)
+        if not lasts and len(case.journal) == writing.lines:  # what no disk mends is not tried again
+            self.stale = [other for other in self.stale if other is not case]
+        self.saved.emit(case)
 
     def _step(self, verb: Literal["took back", "made again"], nothing: str, times: int) -> None:
         if not self.may_change():

@@ -88,7 +88,7 @@ class StudyStep(Step):
         reading.unread_asked.connect(self.open_unread)
         reading.flag_asked.connect(self.flag_and_go_on)
         reading.case_opened.connect(self._show_open_case)
-        reading.saved.connect(self._show_open_case)
+        reading.saved.connect(self._show_row)
         reading.changed.connect(self._on_edit)
 
     def enter(self) -> None:
@@ -177,7 +177,7 @@ class StudyStep(Step):
     def open_case(self, case: BidsCase) -> None:
         """Open a case of the worklist; the one that is open already stays as it is."""
         self._asked = case.name
-        if self._of_worklist() == case and self.opener.next_reader is None:
+        if self._of_worklist(self.reading.case) == case and self.opener.next_reader is None:
             self.opener.drop()
         else:
             self.opener.open(Request([case.folder], derivatives=self._derivatives))
@@ -248,7 +248,7 @@ class StudyStep(Step):
         derivatives = None
         if case is not None and case.folder is not None and not self._is_in_usual_place(case):
             derivatives = case.folder.parents[2 if case.session else 1]
-        place = self._of_worklist() or next((c for f in self._files().values() if (c := case_around(f))), None)
+        place = self._of_worklist(case) or next((c for f in self._files().values() if (c := case_around(f))), None)
         if place is None:
             self.opener.open(Request([], self._files() | {role: file}, derivatives))
         else:
@@ -337,9 +337,8 @@ class StudyStep(Step):
         place = next((c.folder for f in files.values() if (c := case_around(f))), first)
         return journal_of(default_derivatives(place, case.reader), case.subject, case.session).parent == case.folder
 
-    def _of_worklist(self) -> BidsCase | None:
-        """The open case where it is one of the worklist."""
-        case = self.reading.case
+    def _of_worklist(self, case: Case | None) -> BidsCase | None:
+        """A case where it is one of the worklist."""
         entry = self.worklist.entry(case.name) if case is not None else None
         if case is None or case.folder is None or entry is None:
             return None
@@ -359,15 +358,21 @@ class StudyStep(Step):
         if canvas is not None:
             canvas.setFocus()  # the reading's keys work at once
 
+    def _show_row(self, case: Case | None) -> None:
+        """Show how far a case of the worklist is, as its files say."""
+        listed = self._of_worklist(case)
+        if listed is not None:
+            self.worklist.set_entry(
+                read_entry(listed, derivatives=self._derivatives, reader=self.reading.reader, prefer=self.opener.prefer)
+            )
+
     def _show_open_case(self) -> None:
         """Show the row of the open case as its files say."""
-        case = self._of_worklist()
+        case = self._of_worklist(self.reading.case)
         self.worklist.set_open(case.name if case is not None else "")
         if case is not None:
             self._asked = self._asked or case.name
-            self.worklist.set_entry(
-                read_entry(case, derivatives=self._derivatives, reader=self.reading.reader, prefer=self.opener.prefer)
-            )
+            self._show_row(self.reading.case)
         self.steps.finished.setEnabled(self.reading.case is not None)
         self.steps.finished.setChecked(self.reading.finished)
         self.steps.flagged.setEnabled(self.reading.case is not None)
