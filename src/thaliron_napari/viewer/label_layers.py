@@ -145,8 +145,8 @@ class LabelLayers:
 
     def show_veins(self, veins: NDArray[np.bool_] | None) -> None:
         """Take veins (z, y, x) on the QSM grid to be shown next, and let them be seen; None: hide them."""
-        layer = self._layers.get(VEINS)
-        if veins is not None:
+        layer, known = self._layers.get(VEINS), self._codes.get(VEINS)
+        if veins is not None and (known is None or known.base is not veins):  # the same again is no new data to napari
             self._codes[VEINS] = veins.view(np.uint8)
         if layer is not None:
             layer.visible = veins is not None
