@@ -50,7 +50,7 @@ def seconds(script: str, *arguments: str) -> float:
 
 def main() -> None:
     """Print the table."""
-    from thaliron_napari.viewer.demo import phantom_images
+    from thaliron_napari.viewer.phantom_case import phantom_images
 
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(tempfile.mkdtemp())
     images = phantom_images(folder, "full")

@@ -19,7 +19,7 @@ from qtpy.QtWidgets import QApplication
 from thaliron_napari.case import open_case
 from thaliron_napari.imaging import resample
 from thaliron_napari.viewer.app import make_window
-from thaliron_napari.viewer.demo import phantom_images
+from thaliron_napari.viewer.phantom_case import phantom_images
 
 GRIDS = ("flair", "qsm")
 

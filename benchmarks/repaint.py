@@ -27,8 +27,8 @@ from qtpy.QtWidgets import QApplication
 from thaliron_napari.case import open_case
 from thaliron_napari.viewer.app import make_window
 from thaliron_napari.viewer.canvas import canvas_widget, to_pixel
-from thaliron_napari.viewer.demo import phantom_images
 from thaliron_napari.viewer.hand import Hand
+from thaliron_napari.viewer.phantom_case import phantom_images
 from thaliron_napari.viewer.steps.thalamus import ThalamusStep
 
 RADIUS_MM = 4.0

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from thaliron_napari.case import open_case
 from thaliron_napari.case.annotations import CsfCircle
-from thaliron_napari.case.csf import place_circle, side_of
+from thaliron_napari.case.csf import place_circle
 from thaliron_napari.case.opening import default_derivatives, find_images, identify, reader_label
 from thaliron_napari.errors import CaseError, GridError, ImageError
 
@@ -140,7 +140,7 @@ def test_sides_are_the_patients(head) -> None:
     case = open_case(images={"qsm": head.qsm}, in_memory=True)
     for side, point in head.atria.items():
         assert (point[0] < 0) == (side == "left")
-        assert side_of(case, case.images["qsm"].grid.index(point)[2]) == side
+        assert case.side_of(case.images["qsm"].grid.index(point)[2]) == side
 
 
 @pytest.mark.parametrize(

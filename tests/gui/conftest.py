@@ -10,8 +10,8 @@ from qtpy.QtCore import QThreadPool
 
 from thaliron_napari.case import Case, Role, open_case
 from thaliron_napari.viewer.app import make_window
-from thaliron_napari.viewer.demo import phantom_images
 from thaliron_napari.viewer.panel import Panel
+from thaliron_napari.viewer.phantom_case import phantom_images
 
 
 @pytest.fixture(scope="session")

@@ -8,9 +8,9 @@ from qtpy.QtTest import QTest
 from thaliron_napari.case import Case, open_case
 from thaliron_napari.imaging import rigid_matrix
 from thaliron_napari.viewer.comparison import checkerboard, edges, swipe
-from thaliron_napari.viewer.demo import wait_until
 from thaliron_napari.viewer.hand import Hand
 from thaliron_napari.viewer.panel import Panel
+from thaliron_napari.viewer.scripted_reader import wait_until
 from thaliron_napari.viewer.steps.fusion import FusionStep
 
 SPACING = np.array([2.0, 1.0, 0.5])

@@ -12,12 +12,12 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
 from thaliron_napari.case import Case
-from thaliron_napari.viewer.demo import wait_until
 from thaliron_napari.viewer.hand import Hand
 from thaliron_napari.viewer.key_sheet import shown
 from thaliron_napari.viewer.keys import attach, key_groups
 from thaliron_napari.viewer.panel import Panel
 from thaliron_napari.viewer.reading import Reading
+from thaliron_napari.viewer.scripted_reader import wait_until
 from thaliron_napari.viewer.steps.csf import CsfStep
 from thaliron_napari.viewer.steps.fusion import FusionStep
 from thaliron_napari.viewer.steps.lesions import LesionStep

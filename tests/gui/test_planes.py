@@ -8,9 +8,9 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
 from thaliron_napari.case import Case
-from thaliron_napari.viewer.demo import learn
 from thaliron_napari.viewer.hand import Hand
 from thaliron_napari.viewer.panel import Panel
+from thaliron_napari.viewer.phantom_case import learn
 from thaliron_napari.viewer.plane import PLANES, image_sheet
 from thaliron_napari.viewer.planes import Planes, PlaneView
 

@@ -22,10 +22,10 @@ from thaliron_napari.case import Case, Role, open_case
 from thaliron_napari.case.worklist import finish
 from thaliron_napari.viewer import preferences
 from thaliron_napari.viewer.app import make_window
-from thaliron_napari.viewer.demo import wait_until
 from thaliron_napari.viewer.hand import Hand
 from thaliron_napari.viewer.panel import Panel
 from thaliron_napari.viewer.reader import ReaderDialog
+from thaliron_napari.viewer.scripted_reader import wait_until
 from thaliron_napari.viewer.steps.study import StudyStep
 from thaliron_napari.viewer.steps.thalamus import ThalamusStep
 
@@ -387,7 +387,7 @@ import napari
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 from thaliron_napari.viewer import app
-from thaliron_napari.viewer.demo import wait_until
+from thaliron_napari.viewer.scripted_reader import wait_until
 from thaliron_napari.viewer.panel import Panel
 from thaliron_napari.viewer.reader import ReaderDialog
 

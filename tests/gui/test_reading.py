@@ -8,14 +8,16 @@ import pytest
 from thaliron_napari.case import Case, open_case
 from thaliron_napari.cohort import read_table
 from thaliron_napari.imaging import read_label_map
-from thaliron_napari.viewer.demo import learn, read_case
 from thaliron_napari.viewer.panel import Panel
+from thaliron_napari.viewer.phantom_case import learn
+from thaliron_napari.viewer.scripted_reader import read_case
 
 
 @pytest.fixture
 def read(panel: Panel, phantom_case: Case, tmp_path: Path) -> Case:
     """The phantom's case, read from images to regression."""
-    read_case(panel, learn(phantom_case), tmp_path / "out")
+    acts = read_case(panel, learn(phantom_case), tmp_path / "out")
+    assert acts.total() <= 60, "clicks, drags, keys and notches of the wheel for a whole case"
     return phantom_case
 
 

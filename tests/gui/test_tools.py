@@ -5,10 +5,11 @@ import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
-from thaliron_napari.case import Case
-from thaliron_napari.viewer.demo import learn, outline
+from thaliron_napari.case import SIDES, Case
 from thaliron_napari.viewer.hand import Hand
 from thaliron_napari.viewer.panel import Panel
+from thaliron_napari.viewer.phantom_case import learn
+from thaliron_napari.viewer.scripted_reader import outline
 from thaliron_napari.viewer.steps.csf import CsfStep
 from thaliron_napari.viewer.steps.thalamus import ThalamusStep
 
@@ -35,17 +36,17 @@ def drawn(case: Case, z: int, label: int = 1) -> np.ndarray:
 def test_a_drawn_circle_becomes_the_contour(panel: Panel, phantom_case: Case, hand: Hand) -> None:
     open_step(panel, ThalamusStep)
     z, spacing = panel.reading.display.slice_shown(), panel.reading.display.grid.spacing[1:]
-    hand.drag(circle((100, 60), 10))
+    hand.drag(circle((100, 122), 10))
     mask = drawn(phantom_case, z)
     area = mask.sum() * spacing.prod()
     assert area == pytest.approx(np.pi * 100, rel=0.08)
-    assert np.argwhere(mask).mean(axis=0) * spacing == pytest.approx((100, 60), abs=0.7)
+    assert np.argwhere(mask).mean(axis=0) * spacing == pytest.approx((100, 122), abs=0.7)
     assert phantom_case.annotations.keys("left") == [z]
 
-    hand.drag(circle((110, 60), 4), modifiers=Qt.KeyboardModifier.ShiftModifier)
+    hand.drag(circle((110, 122), 4), modifiers=Qt.KeyboardModifier.ShiftModifier)
     assert drawn(phantom_case, z).sum() > mask.sum()
     hand.key(Qt.Key.Key_E)
-    hand.drag(circle((100, 60), 30))
+    hand.drag(circle((100, 122), 30))
     assert not drawn(phantom_case, z).any()
     assert phantom_case.annotations.keys("left") == []
 
@@ -59,14 +60,14 @@ def test_a_drawn_circle_becomes_the_contour(panel: Panel, phantom_case: Case, ha
 def test_nudge_pushes_out_from_inside_and_in_from_outside(panel: Panel, phantom_case: Case, hand: Hand) -> None:
     open_step(panel, ThalamusStep)
     z = panel.reading.display.slice_shown()
-    hand.drag(circle((100, 60), 10))
+    hand.drag(circle((100, 122), 10))
     before = drawn(phantom_case, z)
     hand.key(Qt.Key.Key_N)
-    hand.drag([(100, 60), (100, 66), (100, 70)])
+    hand.drag([(100, 122), (100, 128), (100, 132)])
     out = drawn(phantom_case, z)
     assert (out & before).sum() == before.sum()
     assert out.sum() > before.sum()
-    hand.drag([(80, 60), (86, 60), (90, 60)])
+    hand.drag([(80, 122), (86, 122), (90, 122)])
     pushed_in = drawn(phantom_case, z)
     assert not (pushed_in & ~out).any()
     assert pushed_in.sum() < out.sum()
@@ -77,30 +78,59 @@ def test_nudge_pushes_out_from_inside_and_in_from_outside(panel: Panel, phantom_
 def test_escape_drops_the_stroke(panel: Panel, phantom_case: Case, hand: Hand, key: Qt.Key) -> None:
     open_step(panel, ThalamusStep)
     z = panel.reading.display.slice_shown()
-    hand.drag(circle((100, 60), 10))
+    hand.drag(circle((100, 122), 10))
     hand.key(key)
     shown = np.array(panel.reading.viewer.layers["thalami"].data)
     tool = panel.reading.tool
-    hand.drag([(100, 60), (100, 66), (100, 74), (90, 74)], while_down=lambda: hand.key(Qt.Key.Key_Escape))
+    hand.drag([(100, 122), (100, 128), (100, 136), (90, 136)], while_down=lambda: hand.key(Qt.Key.Key_Escape))
     assert len(phantom_case.done) == 1
     np.testing.assert_array_equal(panel.reading.viewer.layers["thalami"].data, shown)
     assert panel.reading.tool == tool
-    hand.drag([(100, 60), (100, 66), (100, 74), (90, 74)])
+    hand.drag([(100, 122), (100, 128), (100, 136), (90, 136)])
     assert len(phantom_case.done) == 2
     hand.key(Qt.Key.Key_Escape)
     assert panel.reading.tool == "look"
     assert panel.reading.display.slice_shown() == z
 
 
+def middle_mm(panel: Panel, case: Case) -> float:
+    """X of the middle of the head."""
+    truth = learn(case)
+    return float(np.mean([truth.atria[side][2] for side in SIDES]) * panel.reading.display.grid.spacing[2])
+
+
 def test_sides_never_overlap(panel: Panel, phantom_case: Case, hand: Hand) -> None:
     open_step(panel, ThalamusStep)
-    z = panel.reading.display.slice_shown()
-    hand.drag(circle((100, 60), 10))
+    z, x = panel.reading.display.slice_shown(), middle_mm(panel, phantom_case)
+    hand.drag(circle((100, x + 10), 14))
     left = drawn(phantom_case, z)
-    hand.key(Qt.Key.Key_T)
-    hand.drag(circle((100, 72), 10))
+    assert left.any()
+    hand.drag(circle((100, x - 14), 14))
     np.testing.assert_array_equal(drawn(phantom_case, z), left)
     assert drawn(phantom_case, z, 2).any()
+
+
+def test_the_hands_place_says_which_thalamus_and_near_the_middle_the_key(
+    panel: Panel, phantom_case: Case, hand: Hand
+) -> None:
+    open_step(panel, ThalamusStep)
+    x, words = middle_mm(panel, phantom_case), lambda: phantom_case.done[-1].words
+    assert panel.reading.side == "left"
+    hand.drag(circle((100, x - 15), 8))
+    assert words().startswith("draw right thalamus")
+    assert panel.reading.side == "right"
+    hand.drag(circle((100, x + 15), 8))
+    assert words().startswith("draw left thalamus")
+    hand.key(Qt.Key.Key_N)
+    hand.drag([(100, x - 15), (100, x - 21)])
+    assert words().startswith("nudge right thalamus")
+    panel.reading.display.scroll(1)
+    hand.key(Qt.Key.Key_D)
+    for side in ("left", "right"):
+        hand.key(Qt.Key.Key_T)
+        hand.drag(circle((100, x), 4))
+        assert words().startswith(f"draw {side} thalamus") or side == "right", "the other side's voxels stay"
+        assert panel.reading.side == side
 
 
 def test_a_csf_circle_is_placed_moved_and_taken_back(panel: Panel, phantom_case: Case, hand: Hand) -> None:
@@ -158,7 +188,7 @@ def test_right_drag_sets_the_window(panel: Panel, hand: Hand) -> None:
 def test_registration_brings_the_scans_together(panel: Panel, phantom_case: Case, hand: Hand) -> None:
     import json
 
-    from thaliron_napari.viewer.demo import wait_until
+    from thaliron_napari.viewer.scripted_reader import wait_until
     from thaliron_napari.viewer.steps.fusion import FusionStep
 
     open_step(panel, FusionStep)

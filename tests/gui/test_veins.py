@@ -17,10 +17,10 @@ from thaliron_napari.case import Case, Role, open_case
 from thaliron_napari.case.thalamus import set_contour
 from thaliron_napari.case.veins import FoundVeins, find_case_veins
 from thaliron_napari.viewer import colours
-from thaliron_napari.viewer.demo import wait_until
 from thaliron_napari.viewer.hand import Hand
 from thaliron_napari.viewer.panel import Panel
 from thaliron_napari.viewer.planes import Planes
+from thaliron_napari.viewer.scripted_reader import wait_until
 from thaliron_napari.viewer.steps.study import StudyStep
 from thaliron_napari.viewer.steps.thalamus import ThalamusStep
 

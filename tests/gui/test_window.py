@@ -12,10 +12,10 @@ import pytest
 from qtpy.QtTest import QTest
 
 from thaliron_napari.case import Case, Role, open_case
-from thaliron_napari.viewer.demo import wait_until
 from thaliron_napari.viewer.hand import Hand
 from thaliron_napari.viewer.panel import Panel
 from thaliron_napari.viewer.plugin import get_reader, write_labels
+from thaliron_napari.viewer.scripted_reader import wait_until
 from thaliron_napari.viewer.steps.lesions import LesionStep
 from thaliron_napari.viewer.steps.study import StudyStep
 from thaliron_napari.viewer.steps.thalamus import ThalamusStep

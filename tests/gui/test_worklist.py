@@ -19,9 +19,9 @@ from thaliron_napari.case.worklist import flag
 from thaliron_napari.viewer import ahead, opening
 from thaliron_napari.viewer.app import make_window
 from thaliron_napari.viewer.case_steps import FlagDialog
-from thaliron_napari.viewer.demo import wait_until
 from thaliron_napari.viewer.hand import Hand
 from thaliron_napari.viewer.panel import Panel
+from thaliron_napari.viewer.scripted_reader import wait_until
 from thaliron_napari.viewer.steps.study import StudyStep
 from thaliron_napari.viewer.steps.thalamus import ThalamusStep
 from thaliron_napari.viewer.worklist import state_text

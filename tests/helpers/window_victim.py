@@ -21,9 +21,9 @@ from victim import say
 
 from thaliron_napari.case import Case, open_case
 from thaliron_napari.viewer.app import make_window
-from thaliron_napari.viewer.demo import learn
 from thaliron_napari.viewer.hand import Hand
 from thaliron_napari.viewer.panel import Panel
+from thaliron_napari.viewer.phantom_case import learn
 from thaliron_napari.viewer.steps.csf import CsfStep
 from thaliron_napari.viewer.steps.lesions import LesionStep
 from thaliron_napari.viewer.steps.thalamus import ThalamusStep

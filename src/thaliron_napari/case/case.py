@@ -1,6 +1,5 @@
 """One patient read by one reader: the images, the annotations, and the one way to change them."""
 
-import copy
 import socket
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -13,7 +12,7 @@ from psygnal import Signal
 
 from thaliron_napari import __version__
 from thaliron_napari.annotation import NormalTissue, normal_tissue
-from thaliron_napari.case.annotations import LABEL_MAPS, Annotations
+from thaliron_napari.case.annotations import LABEL_MAPS, Annotations, Side
 from thaliron_napari.case.edits import Edit
 from thaliron_napari.case.history import EditsInOrder, History
 from thaliron_napari.case.journal import Journal, now, rest_name
@@ -185,13 +184,6 @@ class Case:
             self._opened = False
         return self.journal.close(seconds)
 
-    def frozen(self) -> "Case":
-        """The case as it is now, for who reads it beside the window: what is edited later does not reach it."""
-        now_is = copy.copy(self)
-        maps = {name: labels.copy() for name, labels in self.annotations.maps.items()}
-        now_is.annotations = Annotations(maps, dict(self.annotations.facts))
-        return now_is
-
     @property
     def unit(self) -> str | None:
         """Unit of the QSM file's values: the reader's word, else the sidecar's, else guessed; None: ambiguous."""
@@ -216,6 +208,28 @@ class Case:
         if self._ppb is None or self._ppb[0] != self.unit:
             self._ppb = (self.unit, to_ppb(self.images["qsm"].data, self.unit))
         return self._ppb[1]
+
+    def side_of(self, x: float, *, unless_within_mm: float = 0.0) -> Side | None:
+        """On which of the patient's sides an x index of the QSM grid lies.
+
+        Parameters
+        ----------
+        x : float
+        unless_within_mm : float
+            Nearer than this to the middle of the head it cannot be told: None.
+        """
+        from_middle = x - self._middle_x
+        if abs(from_middle) * self.volume("qsm").spacing[2] < unless_within_mm:
+            return None
+        return "left" if from_middle > 0 else "right"
+
+    @cached_property
+    def _middle_x(self) -> float:
+        """X index of the middle of the head on the QSM grid."""
+        columns = np.flatnonzero((self.volume("qsm").data != 0).any(axis=(0, 1)))
+        if columns.size == 0:
+            raise CaseError("The QSM is empty; choose another file in the step Study.")
+        return float(columns[0] + columns[-1]) / 2
 
     @cached_property
     def normal_tissue(self) -> NormalTissue:

@@ -7,7 +7,6 @@ from thaliron_napari.annotation import csf_roi
 from thaliron_napari.case.annotations import SIDES, Annotations, CsfCircle, Side
 from thaliron_napari.case.case import Case
 from thaliron_napari.case.edits import Edit, fact_change
-from thaliron_napari.errors import AnnotationError
 
 
 def place_circle(case: Case, side: Side, circle: CsfCircle) -> Edit:
@@ -31,14 +30,6 @@ def place_circle(case: Case, side: Side, circle: CsfCircle) -> Edit:
 def remove_circle(case: Case, side: Side) -> Edit:
     """Edit that removes the CSF ROI of a side."""
     return Edit(f"remove {side} CSF circle", fact_change(case.annotations, f"csf/{side}", None))
-
-
-def side_of(case: Case, x: float) -> Side:
-    """On which of the patient's sides an x index of the QSM grid lies, from the middle of the head on it."""
-    columns = np.flatnonzero((case.volume("qsm").data != 0).any(axis=(0, 1)))
-    if columns.size == 0:
-        raise AnnotationError("The QSM is empty; choose another file in the step Study.")
-    return "left" if x > (columns[0] + columns[-1]) / 2 else "right"
 
 
 def csf_mask(case: Case) -> npt.NDArray[np.uint8]:

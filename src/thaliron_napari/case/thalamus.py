@@ -37,44 +37,51 @@ def set_contour(case: Case, side: Side, z: int, mask: NDArray[np.bool_], words: 
     return Edit(f"{words} {side} thalamus, slice {z + 1}", changes)
 
 
-def fill_between(case: Case, side: Side) -> Edit:
-    """Edit that fills a thalamus between its key contours, from their shapes and from QSM and FLAIR.
+def fill_between(case: Case, *sides: Side) -> Edit:
+    """Edit that fills thalami between their key contours, from their shapes and from QSM and FLAIR.
 
     Raises
     ------
     AnnotationError
-        When there are fewer than two keys.
+        When a side has fewer than two keys.
     """
-    keys = case.annotations.keys(side)
-    if len(keys) < 2:
-        raise AnnotationError(
-            f"Filling between needs two contours of the {side} thalamus, its upper and lower border; there "
-            f"{'is one' if keys else 'are none'}."
-        )
     labels = case.annotations.label_map("thalami")
-    drawn = np.zeros(labels.shape, bool)
-    drawn[keys] = labels[keys] == SIDE_LABEL[side]
-    box = _box_around(drawn, case.volume("qsm").spacing)
-    filled = fill_between_contours(drawn[box], case.volume("qsm").spacing, images=_images_on_qsm_grid(case, box))
-    now = labels[box]
-    new = np.where(now == SIDE_LABEL[side], 0, now)
-    new[filled & (new == 0)] = SIDE_LABEL[side]
-    corner = (box[0].start, box[1].start, box[2].start)
-    # A second fill may be smaller than the first: what lay outside the box is cleared with it.
-    outside = [z for z in range(labels.shape[0]) if (labels[z] == SIDE_LABEL[side]).any()]
-    changes: tuple[Change, ...] = ()
-    for z in outside:
-        if not keys[0] <= z <= keys[-1]:
-            changes += voxel_change(
-                case.annotations, "thalami", (z, 0, 0), np.where(labels[z] == SIDE_LABEL[side], 0, labels[z])[None]
+    keys = {side: case.annotations.keys(side) for side in sides}
+    for side, drawn in keys.items():
+        if len(drawn) < 2:
+            raise AnnotationError(
+                f"Filling between needs two contours of the {side} thalamus, its upper and lower border; there "
+                f"{'is one' if drawn else 'are none'}."
             )
-    changes += voxel_change(case.annotations, "thalami", corner, new)
-    return Edit(f"fill {side} thalamus between {len(keys)} contours", changes)
+    box = _box_around(labels > 0, case.volume("qsm").spacing)
+    corner = (box[0].start, box[1].start, box[2].start)
+    images = _images_on_qsm_grid(case, box)
+    new = labels[box].copy()
+    for side, drawn in keys.items():
+        is_side = new == SIDE_LABEL[side]
+        contours = np.zeros(new.shape, bool)
+        contours[np.subtract(drawn, corner[0])] = is_side[np.subtract(drawn, corner[0])]
+        new[is_side] = 0  # a second fill may be smaller than the first
+        near = _box_around(contours, case.volume("qsm").spacing)
+        part = new[near]
+        filled = fill_between_contours(
+            contours[near], case.volume("qsm").spacing, images=[image[near] for image in images]
+        )
+        part[filled & (part == 0)] = SIDE_LABEL[side]
+    words = " and ".join(f"{side} thalamus between {len(drawn)} contours" for side, drawn in keys.items())
+    return Edit(f"fill {words}", voxel_change(case.annotations, "thalami", corner, new))
 
 
 def clear_slice(case: Case, side: Side, z: int) -> Edit:
     """Edit that removes a thalamus from a slice, which is then no key."""
     return set_contour(case, side, z, np.zeros(case.annotations.label_map("thalami").shape[1:], bool), "clear")
+
+
+def empty_slices(case: Case, side: Side) -> list[int]:
+    """Slices between the outermost of a thalamus that hold nothing of it: it is not filled between its contours."""
+    used = (case.annotations.label_map("thalami") == SIDE_LABEL[side]).any(axis=(1, 2))
+    there = np.flatnonzero(used)
+    return [z for z in range(int(there[0]), int(there[-1]) + 1) if not used[z]] if there.size else []
 
 
 def _box_around(mask: NDArray[np.bool_], spacing: NDArray[np.float64]) -> tuple[slice, slice, slice]:

@@ -1,8 +1,7 @@
 """What a reader should look at again before trusting the numbers of a case, in words."""
 
-import numpy as np
-
-from thaliron_napari.case import SIDE_LABEL, SIDES, Case, Side
+from thaliron_napari.case import SIDE_LABEL, SIDES, Case
+from thaliron_napari.case.thalamus import empty_slices
 from thaliron_napari.measurement.record import Record
 
 # Limits beyond which a sentence is said. They are wide: a remark that is always there is not read.
@@ -48,7 +47,7 @@ def _on_thalami(case: Case, values: dict[str, float]) -> list[str]:
     said = []
     if "qsm" in case.images:
         for side in SIDES:
-            empty = _empty_slices(case, side)
+            empty = empty_slices(case, side)
             if empty:
                 slices = ", ".join(str(z + 1) for z in empty[:5]) + (", ..." if len(empty) > 5 else "")
                 said.append(f"The {side} thalamus is not filled between its contours (slices {slices}).")
@@ -96,12 +95,3 @@ def _on_images(case: Case) -> list[str]:
     if fact is None:
         return ["QSM and FLAIR are shown together by the scanner's geometry; they were not registered."]
     return [f"Registration: {sentence}" for sentence in fact.get("warnings", ())]
-
-
-def _empty_slices(case: Case, side: Side) -> list[int]:
-    """Slices between the outermost of a thalamus that hold nothing of it."""
-    used = (case.annotations.maps["thalami"] == SIDE_LABEL[side]).any(axis=(1, 2))
-    filled = np.flatnonzero(used)
-    if filled.size == 0:
-        return []
-    return [z for z in range(int(filled[0]), int(filled[-1]) + 1) if not used[z]]

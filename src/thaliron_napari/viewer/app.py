@@ -125,7 +125,8 @@ def run_demo(out: Path | None, offscreen: bool, size: str) -> int:
         Perform the scripted reading and return, instead of waiting for a reader.
     size : {"small", "full"}
     """
-    from thaliron_napari.viewer.demo import phantom_images, scripted_reading
+    from thaliron_napari.viewer.demo import scripted_reading
+    from thaliron_napari.viewer.phantom_case import phantom_images
 
     folder = out or Path("thaliron-demo")
     images = phantom_images(folder, size)

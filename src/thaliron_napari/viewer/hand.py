@@ -1,8 +1,9 @@
-"""A hand that reads as a person does: real mouse and key events on the canvas of a real window.
+"""A hand that reads as a person does: real mouse and key events on the canvas of a real window, counted.
 
 The scripted demo, the screenshots and the tests of the window share it.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -25,6 +26,13 @@ class Hand:
     viewer : napari.Viewer
     inside : QWidget
         Any widget of the viewer's window, such as the dock.
+
+    Attributes
+    ----------
+    step : str
+        What the hand is at.
+    acts : Counter
+        How often it clicked, dragged, pressed a key or turned the wheel by a notch, by step and kind.
     """
 
     def __init__(self, viewer: Any, inside: QWidget) -> None:
@@ -32,6 +40,8 @@ class Hand:
         canvas = canvas_widget(inside)
         assert canvas is not None, "the widget lies in no viewer's window"
         self.canvas = canvas
+        self.step = ""
+        self.acts: Counter[tuple[str, str]] = Counter()
 
     def move(self, point_mm: Sequence[float]) -> None:
         """Move the mouse without a button."""
@@ -51,6 +61,7 @@ class Hand:
     ) -> None:
         """Press at the first point, move through the others, release at the last."""
         points = list(path_mm)
+        self._count("drag" if len(points) > 1 else "click")
         self.move(points[0])
         self._send(QEvent.Type.MouseButtonPress, points[0], button, button, modifiers)
         for point in points[1:]:
@@ -60,6 +71,7 @@ class Hand:
 
     def wheel(self, notches: int, modifiers: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier) -> None:
         """Turn the wheel over the middle of the canvas; positive is away from the hand."""
+        self._count("notch", abs(notches))
         middle = QPointF(self.canvas.width() / 2, self.canvas.height() / 2)
         for _ in range(abs(notches)):
             event = QWheelEvent(
@@ -77,17 +89,28 @@ class Hand:
 
     def key(self, key: Qt.Key, modifiers: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier) -> None:
         """Press a key over the canvas."""
+        self._count("key")
         QTest.keyClick(self.canvas, key, modifiers)
         QTest.qWait(_BETWEEN_MOVES_MS)
 
     def press(self, push_button: QWidget) -> None:
         """Click a button of the dock."""
+        self._count("click")
         QTest.mouseClick(push_button, Qt.MouseButton.LeftButton)
+        QTest.qWait(_BETWEEN_MOVES_MS)
+
+    def click_plane(self, view: QWidget, pixel: QPoint) -> None:
+        """Click a side plane: the crosshair, and with it the slice, goes there."""
+        self._count("click")
+        QTest.mouseClick(view, Qt.MouseButton.LeftButton, pos=pixel)
         QTest.qWait(_BETWEEN_MOVES_MS)
 
     def scroll_to(self, z: int, now: Callable[[], int]) -> None:
         """Turn the wheel until an axial slice is on show, as `now` tells."""
         self.wheel(z - now())
+
+    def _count(self, kind: str, times: int = 1) -> None:
+        self.acts[self.step, kind] += times
 
     def _send(
         self,

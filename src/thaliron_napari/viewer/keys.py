@@ -55,13 +55,17 @@ def key_groups(reading: Reading) -> dict[str, dict[str, KeyAction]]:
         | {
             "Space": KeyAction("the tool before this one, and back", reading.swap_tools),
             "T": KeyAction(
-                "the other side's thalamus",
+                "the other thalamus: near the middle of the head, where the hand alone does not say which",
                 lambda: reading.choose_side("right" if reading.side == "left" else "left"),
             ),
             "[": KeyAction("smaller tool", lambda: reading.change_radius(-0.5)),
             "]": KeyAction("larger tool", lambda: reading.change_radius(0.5)),
-            "F": KeyAction("fill between the contours", reading.fill_between),
+            "F": KeyAction("fill both thalami between their contours", reading.fill_asked.emit),
             "Enter": KeyAction("accept the proposed lesion", reading.accept_proposed),
+            "G": KeyAction(
+                "the selected lesion enhances after gadolinium, or does not; three states in turn",
+                reading.turn_enhancing,
+            ),
             "Delete": KeyAction("delete the selected lesion", reading.delete_selected),
             "Escape": KeyAction("drop the stroke that is going on, or put the tool down", reading.escape),
         },
@@ -69,6 +73,7 @@ def key_groups(reading: Reading) -> dict[str, dict[str, KeyAction]]:
             "X": KeyAction("flip between the lower image and the upper one, such as QSM and FLAIR", reading.flip_blend),
             **presets,
             "P": KeyAction("the three planes, or the axial one alone", reading.planes_asked.emit),
+            "Y": KeyAction("in 3D what is drawn, and the plane again", reading.surfaces_asked.emit),
             "O": KeyAction("outlines or filled", lambda: labels.set_outlines(not labels.outlines)),
             "H": KeyAction(
                 "hides all that is drawn, while it is held",

@@ -29,6 +29,7 @@ from thaliron_napari.viewer.steps.regression import RegressionStep
 from thaliron_napari.viewer.steps.step import Step, button
 from thaliron_napari.viewer.steps.study import StudyStep
 from thaliron_napari.viewer.steps.thalamus import ThalamusStep
+from thaliron_napari.viewer.surfaces import Surfaces
 from thaliron_napari.viewer.window_level import WindowRow
 
 _STEPS: tuple[type[Step], ...] = (
@@ -141,6 +142,8 @@ class Panel(QWidget):
         self._clock.timeout.connect(self._tick)
         self._clock.start()
 
+        self.surfaces = Surfaces(reading, self)
+        reading.surfaces_asked.connect(self.surfaces.toggle)
         reading.tool_changed.connect(self._on_tool)
         reading.planes_asked.connect(lambda: toggle_planes(self, reading))
         reading.case_opened.connect(self._on_case)
@@ -156,6 +159,7 @@ class Panel(QWidget):
 
     def open_step(self, place: int) -> None:
         """Open one step and close the others."""
+        self.surfaces.back()
         self.open_place = place
         for i, (step, header) in enumerate(zip(self.steps, self.headers, strict=True)):
             step.setVisible(i == place)
@@ -173,7 +177,8 @@ class Panel(QWidget):
         for place, (step, header) in enumerate(zip(self.steps, self.headers, strict=True)):
             state = "now" if place == self.open_place else "done" if step.done() else ""
             mark = {"done": "✓", "now": "▸", "": "  "}[state]
-            header.setText(f"{mark}  {place + 1}  {step.title}")
+            missing = step.missing()
+            header.setText(f"{mark}  {place + 1}  {step.title}" + (f"  –  {missing}" if missing else ""))
         self.steps[self.open_place].refresh()
         hints = (step.next() for step in (self.steps[self.open_place], *self.steps))
         hint = next((h for h in hints if h), "all steps are done")

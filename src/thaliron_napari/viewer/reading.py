@@ -9,7 +9,6 @@ from napari.utils.notifications import show_error, show_info
 from psygnal import Signal
 
 from thaliron_napari.case import Case, Edit, Side, lesions
-from thaliron_napari.case.thalamus import fill_between
 from thaliron_napari.case.worklist import FINISHED, finish
 from thaliron_napari.errors import ThalIronError
 from thaliron_napari.viewer.display import Display
@@ -45,6 +44,10 @@ class Reading:
     """The list of keys is wanted, or no longer."""
     planes_asked = Signal()
     """The side planes are wanted, or no longer."""
+    surfaces_asked = Signal()
+    """The 3D view is wanted, or no longer."""
+    fill_asked = Signal()
+    """The thalami are to be filled between their contours."""
     unread_asked = Signal(int)
     """The unread case after this one (1) or before it (-1) is wanted."""
     flag_asked = Signal()
@@ -238,14 +241,23 @@ class Reading:
         images.set_share(0.0 if images.share > 0.5 else 1.0)
         self.blend_changed.emit()
 
-    def fill_between(self) -> None:
-        """Fill the thalamus in hand between its contours."""
-        self.make(lambda case: fill_between(case, self.side))
-
     def accept_proposed(self) -> None:
         """Accept the lesions that wait for it."""
         if self.case is not None:
             self.make(lesions.accept_proposed)
+
+    def turn_enhancing(self) -> None:
+        """Say of the selected lesion that it enhances, that it does not, or nothing: in turn."""
+        number = self.display.labels.selected_lesion
+        if number is None:
+            show_info("No lesion is selected; click one.")
+            return
+
+        def turn(case: Case) -> Edit:
+            after: dict[bool | None, bool | None] = {None: True, True: False, False: None}
+            return lesions.set_enhancing(case, number, after[case.annotations.lesion(number).enhancing])
+
+        self.make(turn)
 
     def delete_selected(self) -> None:
         """Delete the selected lesion."""
@@ -263,14 +275,17 @@ class Reading:
         self._writing.append(begin_writing(self.case, asked=True))
 
     def _take_note(self, writing: Writing) -> None:
-        """Tell what became of files that were written, and whether they are behind."""
+        """Tell what became of files that were written, and whether they are behind; write again what was drawn on."""
         case, error = writing.case, writing.written.exception()
+        if len(case.journal) != writing.lines:
+            self._writing.append(begin_writing(case, asked=writing.asked, tells=writing.tells))
+            return
         if error is None and writing.asked:
             show_info(f"Saved in {writing.written.result()[0].parent}")
         elif error is not None and writing.tells:
             show_error(f"Not all files of {case.name} are written: {error}")
         lasts = isinstance(error, OSError) or isinstance(getattr(error, "__cause__", None), OSError)
-        if not lasts and len(case.journal) == writing.lines:  # what no disk mends is not tried again
+        if not lasts:  # what no disk mends is not tried again
             self.stale = [other for other in self.stale if other is not case]
         self.saved.emit(case)
 

@@ -4,7 +4,7 @@ A tool previews while the hand moves and makes one edit when it is let go; Escap
 Positions of events are (z, y, x) in mm of the viewer: index times spacing on the grid on show.
 """
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,11 +15,13 @@ from numpy.typing import NDArray
 from thaliron_napari.annotation import cut_veins, drop_crumbs, lesion_in_box, nudge, polygon_mask, push_direction
 from thaliron_napari.case import SIDE_LABEL, SIDES, CsfCircle
 from thaliron_napari.case import lesions as lesion_edits
-from thaliron_napari.case.csf import place_circle, side_of
+from thaliron_napari.case.csf import place_circle
 from thaliron_napari.case.thalamus import set_contour
 from thaliron_napari.errors import ThalIronError
 from thaliron_napari.viewer.on_grid import GridName
 from thaliron_napari.viewer.reading import Reading, ToolName
+
+_CLEAR_MM = 5.0  # so far from the middle of the head the middle of a contour tells which thalamus it is of
 
 Drag = Iterator[None]
 Slice = NDArray[np.bool_]
@@ -77,6 +79,7 @@ def _outline(reading: Reading, event: Any, *, take_away: bool) -> Drag:
         yield
     path.append(_in_plane(event))
     reading.pen.clear()
+    _take_side_of(reading, path)
     labels = case.annotations.label_map("thalami")[z]
     now = labels == SIDE_LABEL[reading.side]
     try:
@@ -99,10 +102,12 @@ def _nudge(reading: Reading, event: Any) -> Drag:
     if "Alt" in event.modifiers:
         yield from _cut_veins(reading, event, radius)
         return
-    case, z, side = reading.case, reading.display.slice_shown(), reading.side
+    case, z = reading.case, reading.display.slice_shown()
     if case is None:
         return
     labels = case.annotations.label_map("thalami")[z]
+    _take_side_at(reading, labels, _in_plane(event), radius)
+    side = reading.side
     before = labels == SIDE_LABEL[side]
     if not before.any():
         show_info(f"There is no {side} thalamus on this slice to nudge; draw it, or fill between two contours.")
@@ -129,10 +134,13 @@ def _vein(reading: Reading, event: Any) -> Drag:
 
 def _cut_veins(reading: Reading, event: Any, radius: float) -> Drag:
     """Take out of the contour what a disc goes over and is vein."""
-    case, z, side = reading.case, reading.display.slice_shown(), reading.side
+    case, z = reading.case, reading.display.slice_shown()
     if case is None:
         return
-    before = case.annotations.label_map("thalami")[z] == SIDE_LABEL[side]
+    labels = case.annotations.label_map("thalami")[z]
+    _take_side_at(reading, labels, _in_plane(event), radius)
+    side = reading.side
+    before = labels == SIDE_LABEL[side]
     if not before.any():
         show_info(f"There is no {side} thalamus on this slice to cut veins of; draw it, or fill between two contours.")
         return
@@ -181,7 +189,7 @@ def _csf(reading: Reading, event: Any) -> Drag:
         return
     spacing = reading.display.grid.spacing
     start = np.array(_in_plane(event))
-    side = side_of(case, start[1] / spacing[2])
+    side = case.side_of(start[1] / spacing[2])
     radius, grip = reading.radius_mm["csf"], np.zeros(2)
     for name in SIDES:
         circle = case.annotations.csf(name)
@@ -243,6 +251,30 @@ def _seed(reading: Reading, event: Any) -> Drag:
     if reading.make(lambda c: lesion_edits.grow(c, (z, y, x), sensitivity=sensitivity)):
         reading.display.labels.select_lesion(max(lesion.number for lesion in case.annotations.lesions()))
         reading.tool_changed.emit()
+
+
+def _take_side_of(reading: Reading, path: Sequence[Point]) -> None:
+    """Take the thalamus in hand on whose side of the head a line lies, where that is plain.
+
+    So no contour of the right thalamus is drawn as one of the left for want of a key.
+    """
+    assert reading.case is not None
+    x = float(np.mean(path, axis=0)[1]) / reading.display.grid.spacing[2]
+    side = reading.case.side_of(x, unless_within_mm=_CLEAR_MM)
+    if side not in (None, reading.side):
+        reading.choose_side(side)
+
+
+def _take_side_at(reading: Reading, labels: NDArray[Any], at: Point, radius_mm: float) -> None:
+    """Take the thalamus in hand that a disc meets on a slice (y, x) of labels; with both or none it stays."""
+    spacing = reading.display.grid.spacing[1:]
+    met = []
+    for side in SIDES:
+        voxels = np.argwhere(labels == SIDE_LABEL[side]) * spacing
+        if len(voxels) and np.hypot(*(voxels - at).T).min() <= radius_mm:
+            met.append(side)
+    if len(met) == 1 and met[0] != reading.side:
+        reading.choose_side(met[0])
 
 
 def _in_plane(event: Any) -> Point:

@@ -18,7 +18,8 @@ class Writing:
     ----------
     case : Case
     lines : int
-        Lines of the journal when it began: with more of them the files are behind again.
+        Lines of the journal when it began. With more of them when it is done, the files may hold half of an edit:
+        they are to be written again.
     asked : bool
         Whether the reader waits to hear of it.
     tells : bool
@@ -35,10 +36,10 @@ class Writing:
 
 
 def begin_writing(case: Case, *, asked: bool = False, tells: bool = True) -> Writing:
-    """Write label maps and tables of a case as it is now, whatever is edited meanwhile."""
+    """Write label maps and tables of a case."""
     writing = Writing(case, len(case.journal), asked, tells, Future())
     # A daemon: where a share never answers, the program can still end.
-    threading.Thread(target=_write, args=(case.frozen(), writing.written), daemon=True).start()
+    threading.Thread(target=_write, args=(case, writing.written), daemon=True).start()
     return writing
 
 

@@ -4,7 +4,7 @@ import numpy as np
 from qtpy.QtWidgets import QDoubleSpinBox
 
 from thaliron_napari.annotation import csf_roi
-from thaliron_napari.case import SIDES
+from thaliron_napari.case import SIDES, Side
 from thaliron_napari.case.csf import both_placed, remove_circle
 from thaliron_napari.errors import ThalIronError
 from thaliron_napari.measurement.susceptibility import region_statistics
@@ -79,13 +79,20 @@ class CsfStep(Step):
         """Whether each atrium has its circle."""
         return self.reading.case is not None and both_placed(self.reading.case.annotations)
 
+    def missing(self) -> str:
+        """What is missing, in short."""
+        return f"no {' and '.join(self._open_sides())} circle" if self._open_sides() else ""
+
     def next(self) -> str:
         """What is missing."""
+        return f"click into the CSF of the {self._open_sides()[0]} atrium" if self._open_sides() else ""
+
+    def _open_sides(self) -> list[Side]:
+        """The sides that have no circle yet."""
         case = self.reading.case
         if case is None or "qsm" not in case.images:
-            return ""
-        missing = [side for side in SIDES if case.annotations.csf(side) is None]
-        return f"click into the CSF of the {missing[0]} atrium" if missing else ""
+            return []
+        return [side for side in SIDES if case.annotations.csf(side) is None]
 
     def _set_radius(self, value: float) -> None:
         self.reading.radius_mm["csf"] = float(np.clip(value, 0.5, 10))

@@ -182,12 +182,16 @@ class FusionStep(Step):
         case = self.reading.case
         return case is not None and "registration/qsm" in case.annotations.facts
 
-    def next(self) -> str:
-        """What is missing."""
+    def missing(self) -> str:
+        """What is missing, in short."""
         case = self.reading.case
         if case is None or not {"qsm", "flair"} <= set(case.images) or self.done():
             return ""
-        return "register the QSM to the FLAIR and check the fusion"
+        return "not registered"
+
+    def next(self) -> str:
+        """What is missing."""
+        return "register the QSM to the FLAIR and check the fusion" if self.missing() else ""
 
     def _chosen(self) -> tuple[Role, ...]:
         """The images that the choice means."""

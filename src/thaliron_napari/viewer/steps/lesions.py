@@ -86,7 +86,7 @@ class LesionStep(Step):
             if lesion.state == "accepted":
                 accepted.append(ml)
         fill_table(self.list, rows)
-        waiting = sum(lesion.state == "proposed" for lesion in case.annotations.lesions())
+        waiting = self._waiting()
         total = sum(accepted)
         words = f"<b>{total:.2f} ml</b> in {len(accepted)} accepted lesions"
         words += f", ln {np.log(total):.2f}" if total > 0 else ""
@@ -100,13 +100,23 @@ class LesionStep(Step):
         states = [lesion.state for lesion in case.annotations.lesions()] if case is not None else []
         return bool(states) and "proposed" not in states
 
-    def next(self) -> str:
-        """What is missing."""
+    def missing(self) -> str:
+        """What is missing, in short."""
         case = self.reading.case
         if case is None or "flair" not in case.images or self.done():
             return ""
-        waits = any(lesion.state == "proposed" for lesion in case.annotations.lesions())
-        return "accept (Enter) or delete the lesion just grown" if waits else "click each T2 lesion"
+        return f"{self._waiting()} not accepted" if self._waiting() else "none clicked"
+
+    def next(self) -> str:
+        """What is missing."""
+        if not self.missing():
+            return ""
+        return "accept (Enter) or delete the lesion just grown" if self._waiting() else "click each T2 lesion"
+
+    def _waiting(self) -> int:
+        """Lesions that wait for the reader's word."""
+        case = self.reading.case
+        return sum(lesion.state == "proposed" for lesion in case.annotations.lesions()) if case is not None else 0
 
     def _set(self, state) -> None:
         number = self.reading.display.labels.selected_lesion

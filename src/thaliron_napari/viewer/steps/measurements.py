@@ -29,6 +29,7 @@ class MeasurementStep(Step):
             button("Export CSV…", "Write these numbers as a table of one row.", self.ask_export),
             button("Save  Ctrl+S", "Write label maps and measurements into the case's folder.", reading.save_now),
             button("Report…", "Write one page with pictures and numbers of this case.", self.ask_report),
+            button("3D  Y", "See in 3D what is drawn, and the plane again. Key Y.", reading.surfaces_asked.emit),
         )
         self.note = NoteBox(reading)
         self.column.addWidget(self.note)
@@ -101,6 +102,10 @@ class MeasurementStep(Step):
         if case is None or self.reading.unsaved:
             return False
         return isinstance((self._record(quiet=True) or Record("", {})).values.get("chi_ppb"), float)
+
+    def missing(self) -> str:
+        """What is missing, in short."""
+        return "not saved" if self.reading.unsaved else ""
 
     def next(self) -> str:
         """What is missing."""

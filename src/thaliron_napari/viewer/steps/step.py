@@ -51,6 +51,10 @@ class Step(QWidget):
         """Whether nothing is missing."""
         return False
 
+    def missing(self) -> str:
+        """What is missing, in two or three words beside the step's title; empty when nothing is."""
+        return ""
+
     def next(self) -> str:
         """What to do next in this step, in one line; empty when it is done."""
         return ""

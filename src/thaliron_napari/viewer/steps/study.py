@@ -309,6 +309,10 @@ class StudyStep(Step):
         case = self.reading.case
         return case is not None and (case.unit is not None or "qsm" not in case.images)
 
+    def missing(self) -> str:
+        """What is missing, in short."""
+        return "" if self.reading.case is None or self.done() else "unit not known"
+
     def next(self) -> str:
         """What is missing."""
         if self.reading.case is None:

@@ -3,14 +3,16 @@
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QButtonGroup, QCheckBox, QDoubleSpinBox, QRadioButton
 
-from thaliron_napari.case import SIDES
-from thaliron_napari.case.thalamus import clear_slice
+from thaliron_napari.case import SIDES, Case, Edit, Side
+from thaliron_napari.case.thalamus import clear_slice, empty_slices, fill_between
 from thaliron_napari.errors import ThalIronError
 from thaliron_napari.measurement import measure_case
 from thaliron_napari.viewer import colours
 from thaliron_napari.viewer.reading import Reading, ToolName
 from thaliron_napari.viewer.steps.step import Step, button, number, text, tool_button
+from thaliron_napari.viewer.work import run_in_background
 
+_FILL = "Fill between  F"
 _COLOUR = {"left": colours.LEFT, "right": colours.RIGHT}
 
 
@@ -49,10 +51,14 @@ class ThalamusStep(Step):
         self.veins.clicked.connect(reading.veins.show)
         reading.veins.attach(self)
         self.add_row(self.radius_label, self.radius, self.veins)
+        self.fill_button = button(
+            _FILL, "Find the margins of both thalami on the slices between the contours you drew. Key F.", self.fill
+        )
+        self._filling: Case | None = None
+        reading.fill_asked.connect(self.fill)
+        reading.leaving.connect(self._fill_now)
         self.add_row(
-            button(
-                "Fill between  F", "Find the margins on the slices between the contours you drew.", reading.fill_between
-            ),
+            self.fill_button,
             button("Clear slice", "Remove this side's contour from the slice on show.", self.clear),
         )
         self.keys = text()
@@ -70,6 +76,35 @@ class ThalamusStep(Step):
         if self.reading.veins.shown:
             self.reading.veins.show()
         super().enter()
+
+    def fill(self) -> None:
+        """Fill each thalamus that has two contours at least, beside the window: it takes up to a second."""
+        reading, case = self.reading, self.reading.case
+        if self._filling is not None or not reading.may_change():
+            return
+        lines = len(case.journal)
+        self._filling = case
+        self.fill_button.setText("Filling …")
+
+        def finished(edit: Edit) -> None:
+            if self._filling is case and len(case.journal) == lines:
+                reading.make(lambda _case: edit)
+                self._filling = None
+
+        def ended() -> None:
+            again = self._filling is case and len(case.journal) != lines  # it was drawn on meanwhile
+            self._filling = None
+            self.fill_button.setText(_FILL)
+            if again:
+                self.fill()
+
+        run_in_background(lambda _progress: _filled(case, reading.side), owner=self, finished=finished, ended=ended)
+
+    def _fill_now(self) -> None:
+        """End the filling that is going on, in the case that is about to be left."""
+        case, self._filling = self._filling, None
+        if case is not None and case is self.reading.case:
+            self.reading.make(lambda case: _filled(case, self.reading.side))
 
     def clear(self) -> None:
         """Remove this side's contour from the slice on show."""
@@ -103,9 +138,20 @@ class ThalamusStep(Step):
         self.numbers.setText(f"<table>{rows}</table>")
 
     def done(self) -> bool:
-        """Whether both thalami have two contours at least."""
+        """Whether both thalami have two contours at least, and are filled between them."""
         case = self.reading.case
-        return case is not None and "qsm" in case.images and all(len(case.annotations.keys(s)) > 1 for s in SIDES)
+        return case is not None and "qsm" in case.images and not self.missing()
+
+    def missing(self) -> str:
+        """What is missing, in short."""
+        case = self.reading.case
+        if case is None or "qsm" not in case.images:
+            return ""
+        undrawn = [side for side in SIDES if len(case.annotations.keys(side)) < 2]
+        if undrawn:
+            return f"{' and '.join(undrawn)} not drawn"
+        empty = [side for side in SIDES if empty_slices(case, side)]
+        return f"{' and '.join(empty)} not filled" if empty else ""
 
     def next(self) -> str:
         """What is missing."""
@@ -116,7 +162,7 @@ class ThalamusStep(Step):
             drawn = len(case.annotations.keys(side))
             if drawn < 2:
                 return f"draw the {('upper', 'lower')[drawn]} border of the {side} thalamus"
-        return ""
+        return "fill between the contours (F)" if self.missing() else ""
 
     def _set_radius(self, value: float) -> None:
         self.reading.radius_mm[self._disc] = value
@@ -137,3 +183,9 @@ class ThalamusStep(Step):
         self.radius.blockSignals(True)
         self.radius.setValue(self.reading.radius_mm[self._disc])
         self.radius.blockSignals(False)
+
+
+def _filled(case: Case, in_hand: Side) -> Edit:
+    """Edit that fills each thalamus that can be filled; where none can, the error says what the one in hand needs."""
+    drawn = [side for side in SIDES if len(case.annotations.keys(side)) > 1]
+    return fill_between(case, *(drawn or [in_hand]))
