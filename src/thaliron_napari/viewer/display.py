@@ -40,6 +40,8 @@ class Display:
         self.grid_name: GridName = "qsm"
         self.images = ImageLayers(viewer)
         self.labels = LabelLayers(viewer)
+        self.aside: tuple[Layer, ...] = ()
+        """Layers that gave the canvas to surfaces; the side planes go on showing them."""
         self._later: QTimer | None = None
 
     # -- which case, on which grid

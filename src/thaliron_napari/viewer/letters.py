@@ -69,7 +69,7 @@ def attach(display: Display) -> Callable[[], None]:
 
 def where(display: Display) -> str:
     """Slice number and its height in the patient, such as ``slice 31 of 70   S 12.0 mm``."""
-    if display.case is None or display.viewer.dims.ndim < 3:
+    if display.case is None or display.viewer.dims.ndim < 3 or display.viewer.dims.ndisplay != 2:
         return ""
     z = display.slice_shown()
     return f"slice {z + 1} of {display.grid.shape[0]}   {words_of_point(display.grid.world(display.place()), axes='S')}"

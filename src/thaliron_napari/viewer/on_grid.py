@@ -51,9 +51,9 @@ def make_ready(case: Case) -> None:
 
 
 def carry(case: Case, place: NDArray[np.float64], old: GridName, new: GridName) -> NDArray[np.float64]:
-    """A point in the world of one grid's image as a point in the other's (RAS mm)."""
+    """Points (..., 3) in the world of one grid's image as points in the other's (RAS mm)."""
     matrix = _transform(case, new, old)
-    return np.asarray(matrix[:3, :3] @ place + matrix[:3, 3])
+    return np.asarray(place @ matrix[:3, :3].T + matrix[:3, 3])
 
 
 def _transform(case: Case, role: Role, grid_name: GridName) -> NDArray[np.float64]:

@@ -5,6 +5,7 @@ canvas shows, and a change in napari's layer controls too. A picture takes a few
 canvas of napari's would each take as long as the first, at every slice, and seconds at the start.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -63,11 +64,11 @@ class Sheet:
     smooth: bool = True
 
 
-def shows(layer: Any, shape: tuple[int, ...]) -> bool:
-    """Whether a layer can stand in the side planes: an image or labels on the grid on show, and visible."""
+def shows(layer: Any, shape: tuple[int, ...], aside: Collection[Any] = ()) -> bool:
+    """Whether a layer can stand in the side planes: an image or labels on the grid on show, visible or set aside."""
     return (
         isinstance(layer, Image | Labels)
-        and layer.visible
+        and (layer.visible or layer in aside)
         and not getattr(layer, "rgb", False)
         and tuple(layer.data.shape) == tuple(shape)
     )
@@ -87,7 +88,9 @@ def image_sheet(layer: Image, plane: Plane, index: int) -> Sheet:
     return Sheet(rgba, float(layer.opacity), adds=layer.blending == "additive")
 
 
-def label_sheet(layer: Labels, plane: Plane, index: int, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> Sheet:
+def label_sheet(
+    layer: Labels, plane: Plane, index: int, rows: NDArray[np.intp], columns: NDArray[np.intp], *, outlined: bool
+) -> Sheet:
     """A slice of labels at the screen's own resolution, so that an outline is one pixel wide however thick the slices.
 
     Parameters
@@ -97,6 +100,8 @@ def label_sheet(layer: Labels, plane: Plane, index: int, rows: NDArray[np.intp],
     index : int
     rows, columns : int arrays
         Row and column of the slice that stands in each row and column of pixels.
+    outlined : bool
+        Show the outlines alone.
     """
     codes = np.asarray(_cut(layer.data, plane, index))
     if not codes.any():
@@ -106,7 +111,7 @@ def label_sheet(layer: Labels, plane: Plane, index: int, rows: NDArray[np.intp],
     colours = np.array([(0, 0, 0, 0) if code == 0 else layer.colormap.map(code) for code in there.tolist()], float)
     table = (colours.reshape(-1, 4) * 255).round().astype(np.uint8)
     rgba = table[place.reshape(codes.shape)]
-    if layer.contour > 0:
+    if outlined:
         # Of one colour is one structure, though its slices may be drawn or filled between.
         _, kind = np.unique(table[:, :3] * (table[:, 3:] > 0), axis=0, return_inverse=True)
         rgba[_inside(kind.ravel()[place].reshape(codes.shape))] = 0

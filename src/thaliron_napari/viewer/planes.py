@@ -224,13 +224,13 @@ class PlaneView(QWidget):
         columns = shape[self.plane.along] - 1 - columns if self.is_mirrored else columns
         rows = _cells(np.arange(top, bottom) + 0.5 - picture.top(), picture.height(), shape[0])
         for layer in self.reading.viewer.layers:
-            if not shows(layer, shape) or not len(rows) or not len(columns):
+            if not shows(layer, shape, display.aside) or not len(rows) or not len(columns):
                 continue
             is_image = isinstance(layer, Image)
             sheet = (
                 image_sheet(layer, self.plane, index)
                 if is_image
-                else label_sheet(layer, self.plane, index, rows, columns)
+                else label_sheet(layer, self.plane, index, rows, columns, outlined=self._outlined(layer))
             )
             if sheet.opacity == 0:
                 continue
@@ -248,6 +248,11 @@ class PlaneView(QWidget):
             painter.drawImage(where, image)
         painter.setOpacity(1.0)
         painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_SourceOver)
+
+    def _outlined(self, layer: Any) -> bool:
+        """Whether labels are shown as outlines; while they stand aside for surfaces, napari has none."""
+        display = self.reading.display
+        return bool(layer.contour > 0 or (layer in display.aside and display.owns(layer) and display.labels.outlines))
 
     def _paint_cross(self, painter: QPainter) -> None:
         at = self.pixel(self.reading.display.place())

@@ -48,16 +48,19 @@ class Veins:
             self.mask()
         self._lay()
 
+    @property
+    def found(self) -> NDArray[np.bool_] | None:
+        """Veins (z, y, x) on the QSM grid of the open case, where they are found already."""
+        case = self.display.case
+        found = None if case is None else self._found.get(case)
+        return found.mask if case is not None and found is not None and found.hold_for(case) else None
+
     def mask(self) -> NDArray[np.bool_] | None:
         """Veins (z, y, x) on the QSM grid of the open case; None: they are not found yet, and looked for from now."""
-        case = self.display.case
-        if case is None:
-            return None
-        found = self._found.get(case)
-        if found is not None and found.hold_for(case):
-            return found.mask
-        self._seek(case)
-        return None
+        found, case = self.found, self.display.case
+        if found is None and case is not None:
+            self._seek(case)
+        return found
 
     def _seek(self, case: Case) -> None:
         if self._owner is None or case in self._sought:
