@@ -205,6 +205,7 @@ class Surfaces:
         if first:
             self.viewer.scene.camera.set_view_direction(self._view(), _SUPERIOR)
             self.viewer.fit_to_view(layers=self._layers, margin=0.15)
+            self._on_veins()  # they may have been found meanwhile
 
     def _leave_plane(self) -> None:
         """Remember what is on show, hide it and turn to 3D."""
