@@ -26,24 +26,21 @@ def colormap(codes: dict[int, str]) -> DirectLabelColormap:
     return DirectLabelColormap(color_dict={None: "transparent", 0: "transparent", **codes})
 
 
-def thalamus_codes(case: Case, labels: NDArray[np.int32], first_slice: int) -> NDArray[np.uint8]:
-    """Codes of a stack of slices (z, y, x) of the thalami, the first of which is `first_slice`."""
+def thalamus_codes(case: Case, labels: NDArray[np.int32], z: NDArray[np.intp]) -> NDArray[np.uint8]:
+    """Codes of voxels of the thalami, each given as its label and its axial slice."""
     codes = labels.astype(np.uint8)
     for side in SIDES:
-        keys = set(case.annotations.keys(side))
-        for z in range(len(codes)):
-            if first_slice + z not in keys:
-                codes[z][labels[z] == SIDE_LABEL[side]] += GENERATED
+        codes[(labels == SIDE_LABEL[side]) & ~np.isin(z, case.annotations.keys(side))] += GENERATED
     return codes
 
 
-def lesion_codes(case: Case, selected: int | None) -> NDArray[np.uint8]:
-    """Code of each lesion number, as a table to look labels up in."""
+def lesion_codes(case: Case, labels: NDArray[np.int32], selected: int | None) -> NDArray[np.uint8]:
+    """Codes of voxels of lesions, each given as its label."""
     lesions = list(case.annotations.lesions())
-    top = max([int(case.annotations.maps["lesions"].max()), *(k.number for k in lesions)], default=0)
+    top = max([int(labels.max(initial=0)), *(lesion.number for lesion in lesions)], default=0)
     codes = np.zeros(top + 1, np.uint8)
     for lesion in lesions:
         codes[lesion.number] = _LESION_STATE[lesion.state]
     if selected is not None and selected <= top and codes[selected]:
         codes[selected] = SELECTED
-    return codes
+    return codes[labels]

@@ -15,7 +15,7 @@ from thaliron_napari.case.annotations import LABEL_MAPS
 from thaliron_napari.case.edits import VoxelChange
 from thaliron_napari.imaging import Grid
 from thaliron_napari.viewer.image_layers import ImageLayers
-from thaliron_napari.viewer.label_layers import OURS, LabelLayers
+from thaliron_napari.viewer.label_layers import OURS, LabelLayers, labels_imported
 from thaliron_napari.viewer.on_grid import GridName, carry
 
 _AFTER_PICTURE_MS = 150
@@ -71,7 +71,7 @@ class Display:
         self.viewer.dims.axis_labels = ("slice", "row", "column")
         self.go_to(middle)
         self.viewer.reset_view()
-        # The picture first: the other layers take napari seconds to make and can come once it is on screen.
+        # The picture first: for the other layers napari imports for two seconds, and can do so beside the window.
         self._later = QTimer()
         self._later.setSingleShot(True)
         self._later.timeout.connect(self._show_rest)
@@ -79,7 +79,7 @@ class Display:
 
     def _show_rest(self) -> None:
         assert self._later is not None
-        if self._later.interval() == 0:  # the event loop runs now: leave it the time to paint
+        if self._later.interval() == 0 or not labels_imported():  # the event loop runs now: leave it the time to paint
             self._later.start(_AFTER_PICTURE_MS)
         elif self.images.complete:  # not closed meanwhile
             self.show(self.grid_name)
@@ -96,7 +96,10 @@ class Display:
         index = np.clip(np.round(self.grid.index(place)), 0, np.array(self.grid.shape) - 1)
         with self._sliced_once(tuple(index)):
             self.images.show(name, self.grid)
-            self.labels.show(name, self.grid)
+            if labels_imported():
+                self.labels.show(name, self.grid)
+            elif self._later is not None:
+                self._later.start(_AFTER_PICTURE_MS)
 
     @contextmanager
     def _sliced_once(self, index: tuple[float, ...]) -> Iterator[None]:

@@ -4,6 +4,7 @@ They show copies of the annotations. What a tool previews is written into the co
 the stroke is finished, as an edit; so nothing but edits ever changes a Case.
 """
 
+import threading
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,16 @@ VEINS = "veins"
 _LIVES_ON: dict[str, GridName] = {"thalami": "qsm", "CSF": "qsm", "lesions": "flair", VEINS: "qsm"}
 _EVERYWHERE: Box = (slice(None), slice(None), slice(None))
 _FILLED = 0.7
+
+
+_imports = threading.Thread(target=lambda: Labels(np.zeros((1, 1), np.uint8)), daemon=True)
+
+
+def labels_imported() -> bool:
+    """Whether napari has imported what its first label layer needs, pandas among it; begins with that in a thread."""
+    if _imports.ident is None:
+        _imports.start()
+    return not _imports.is_alive()
 
 
 class LabelLayers:
@@ -113,17 +124,20 @@ class LabelLayers:
 
     def update(self, edit: Edit) -> None:
         """Show what an edit changed."""
+        touched = []
         for change in edit.changes:
             if isinstance(change, VoxelChange):
-                self._copy(change.name, change.slices)
+                touched.append((change.name, change.slices))
             elif change.name.startswith("key/"):
                 z = int(change.name.rsplit("/", 1)[1])
-                self._copy("thalami", (slice(z, z + 1), slice(None), slice(None)))
-        if edit.touches("csf/"):
-            self._copy("CSF")
-        if edit.touches("lesion/"):
-            self._copy("lesions")
-        self.refresh()
+                touched.append(("thalami", (slice(z, z + 1), slice(None), slice(None))))
+        for facts, name in (("csf/", "CSF"), ("lesion/", "lesions")):
+            if edit.touches(facts):  # its colours may be others everywhere
+                touched = [(other, box) for other, box in touched if other != name] + [(name, _EVERYWHERE)]
+        for name, box in touched:
+            self._copy(name, box)
+        for name in dict.fromkeys(name for name, _box in touched):
+            self._refresh(name)
 
     def preview_slice(self, z: int, side_mask: NDArray[np.bool_], code: int) -> None:
         """Show a thalamus on one slice as it would become, without changing the case."""
@@ -177,15 +191,9 @@ class LabelLayers:
             codes = {code: colour or own for code, own in COLOURS[name].items()}
             self._layers[name].colormap = colormap(codes)
 
-    def refresh(self) -> None:
-        """Redraw the layers of what was drawn."""
-        for name in self._layers:
-            if name != VEINS:
-                self._refresh(name)
-
     def _refresh(self, name: str) -> None:
         if name in self._layers:
-            self._layers[name].refresh()
+            self._layers[name].refresh(thumbnail=False, extent=False)  # these cost more than the picture
 
     def _set(self, name: str, places: tuple[NDArray[np.intp], ...], codes: NDArray[np.uint8]) -> None:
         """Change some voxels of a layer and paint only these: the whole layer takes too long under a moving hand."""
@@ -203,8 +211,10 @@ class LabelLayers:
         if name == "CSF":
             self._codes[name][:] = csf_mask(case)
             return
-        labels = case.annotations.maps[name][box]
+        labels, codes = case.annotations.maps[name][box], self._codes[name][box]
+        codes[:] = 0
+        there = np.unravel_index(np.flatnonzero(labels != 0), labels.shape)  # few of millions
         if name == "lesions":
-            self._codes[name][box] = lesion_codes(case, self.selected_lesion)[labels]
+            codes[there] = lesion_codes(case, labels[there], self.selected_lesion)
         else:
-            self._codes[name][box] = thalamus_codes(case, labels, box[0].start or 0)
+            codes[there] = thalamus_codes(case, labels[there], there[0] + (box[0].start or 0))

@@ -233,9 +233,10 @@ def _measure(panel: Panel, hand: Hand, folder: Path) -> None:
     hand.key(Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)  # done; with a worklist the next case comes
     (folder / "tables").mkdir(parents=True, exist_ok=True)
     step.export(folder / "tables" / "measurements.csv")
-    step.report(folder / "reports" / "case.html")
+    page = folder / "reports" / "case.html"
+    step.report(page)
     panel.reading.save_now()
-    wait_until(lambda: not panel.reading.unsaved, "the case's files")
+    wait_until(lambda: not panel.reading.unsaved and page.exists(), "the case's files")
 
 
 def _regress(panel: Panel, folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from threading import Event
 
+import numpy as np
 from napari.utils.notifications import show_info
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QProgressBar, QSizePolicy, QSlider
@@ -16,7 +17,9 @@ from thaliron_napari.case.fusion import (
     position,
     register,
 )
+from thaliron_napari.imaging import Registration
 from thaliron_napari.viewer.comparison import COMPARISONS
+from thaliron_napari.viewer.on_grid import make_ready
 from thaliron_napari.viewer.reading import Reading
 from thaliron_napari.viewer.steps.by_hand import ByHand
 from thaliron_napari.viewer.steps.step import Step, button, text
@@ -134,11 +137,16 @@ class FusionStep(Step):
                 for role, registration in found.items():
                     self.reading.make(lambda c, role=role, r=registration: correct_registration(c, r, role))
 
-        run_in_background(
-            lambda progress: {
+        def work(progress) -> dict[Role, Registration]:
+            found = {
                 role: register(case, role, lambda share, i=i: progress((i + share) / len(roles)), self._stop.is_set)
                 for i, role in enumerate(roles)
-            },
+            }
+            make_ready(case, {role: np.array(one.matrix, np.float64) for role, one in found.items()})
+            return found
+
+        run_in_background(
+            work,
             owner=self,
             progress=lambda share: self.progress.setValue(round(share * 100)),
             finished=finished,

@@ -5,12 +5,16 @@ from pathlib import Path
 from napari.utils.notifications import show_error, show_info
 from qtpy.QtWidgets import QFileDialog
 
-from thaliron_napari.errors import ThalIronError
+from thaliron_napari.case import Case
+from thaliron_napari.errors import CaseError, ThalIronError
 from thaliron_napari.measurement import Record, measure_case
 from thaliron_napari.measurement.dictionary import dictionary_of
 from thaliron_napari.viewer.reading import Reading
 from thaliron_napari.viewer.steps.note import NoteBox
 from thaliron_napari.viewer.steps.step import Step, button, fill_table, table, text
+from thaliron_napari.viewer.work import run_in_background
+
+_REPORT = "Report…"
 
 
 class MeasurementStep(Step):
@@ -25,10 +29,11 @@ class MeasurementStep(Step):
         self.numbers = table(["Number", "Value", "Unit"])
         self.numbers.setMinimumHeight(260)
         self.column.addWidget(self.numbers)
+        self.report_button = button(_REPORT, "Write one page with pictures and numbers of this case.", self.ask_report)
         self.add_row(
             button("Export CSV…", "Write these numbers as a table of one row.", self.ask_export),
             button("Save  Ctrl+S", "Write label maps and measurements into the case's folder.", reading.save_now),
-            button("Report…", "Write one page with pictures and numbers of this case.", self.ask_report),
+            self.report_button,
             button("3D  Y", "See in 3D what is drawn, and the plane again. Key Y.", reading.surfaces_asked.emit),
         )
         self.note = NoteBox(reading)
@@ -67,16 +72,23 @@ class MeasurementStep(Step):
 
     def report(self, path: Path) -> None:
         """Write the page of this case."""
-        from thaliron_napari.report.case import write_case_report
-
-        if self.reading.case is None:
+        case = self.reading.case
+        if case is None:
             return
-        try:
-            write_case_report(self.reading.case, path)
-        except (ThalIronError, OSError) as error:
-            show_error(f"No report: {error}")
-        else:
-            show_info(f"Report written to {path}")
+        self.report_button.setEnabled(False)
+        self.report_button.setText("Writing …")
+
+        def ended() -> None:
+            self.report_button.setEnabled(True)
+            self.report_button.setText(_REPORT)
+
+        run_in_background(
+            lambda _progress: _write_report(case, path),
+            owner=self,
+            finished=lambda _done: show_info(f"Report written to {path}"),
+            ended=ended,
+            name="report",
+        )
 
     def refresh(self) -> None:
         """Show the numbers as they are now."""
@@ -120,3 +132,12 @@ class MeasurementStep(Step):
             if not quiet:
                 self.headline.setText(str(error))
             return None
+
+
+def _write_report(case: Case, path: Path) -> None:
+    from thaliron_napari.report.case import write_case_report
+
+    try:
+        write_case_report(case, path)
+    except OSError as error:
+        raise CaseError(f"The report cannot be written to {path} ({error.strerror}); choose another place.") from error
