@@ -13,7 +13,7 @@ from qtpy.QtGui import QWheelEvent
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
-from thaliron_napari.case import Case
+from thaliron_napari.case import SIDE_LABEL, Case
 from thaliron_napari.viewer import hand as hand_module
 from thaliron_napari.viewer.canvas import canvas_widget, to_pixel
 from thaliron_napari.viewer.hand import Hand
@@ -76,9 +76,9 @@ def ring(centre: tuple[float, float], radius: float) -> NDArray[np.float64]:
     return np.array(centre) + radius * np.column_stack([np.sin(angles), np.cos(angles)])
 
 
-def blue(rgb: NDArray[Any]) -> NDArray[np.bool_]:
-    """Where the colour of the left thalamus is."""
-    return np.asarray(rgb[..., 2].astype(int) - rgb[..., 0] > 90)
+def coloured(rgb: NDArray[Any]) -> NDArray[np.bool_]:
+    """Where the colour of a thalamus is."""
+    return np.asarray(np.abs(rgb[..., 2].astype(int) - rgb[..., 0]) > 90)
 
 
 def grabbed(view: PlaneView) -> NDArray[Any]:
@@ -105,8 +105,10 @@ def test_the_hand_finds_the_side_that_the_letters_name(
     panel.open_step(next(i for i, step in enumerate(panel.steps) if isinstance(step, ThalamusStep)))
     pixels.drag(ring(centre, 40))
     z = reading.display.slice_shown()
-    drawn = phantom_case.annotations.maps["thalami"][z] > 0
+    labels = phantom_case.annotations.maps["thalami"][z]
+    drawn = labels > 0
     assert drawn.sum() > 100
+    assert set(labels[drawn]) == {SIDE_LABEL["left" if left_is_left else "right"]}
     (rows, columns), grid = np.nonzero(drawn), phantom_case.volume("qsm").grid
     for y, x in zip(rows, columns, strict=True):
         assert (grid.world(np.array((z, y, x)))[0] < grid.world((np.array(grid.shape) - 1) / 2)[0]) == left_is_left
@@ -115,7 +117,7 @@ def test_the_hand_finds_the_side_that_the_letters_name(
     reading.display.labels.set_outlines(False)
     QTest.qWait(100)
     picture = reading.viewer.screenshot(canvas_only=True, flash=False)
-    ys, xs = np.nonzero(blue(picture))
+    ys, xs = np.nonzero(coloured(picture))
     scale = np.array(picture.shape[:2]) / (height, width)
     assert np.abs((ys.mean(), xs.mean()) / scale - centre).max() < 4
     assert np.abs((np.ptp(ys), np.ptp(xs)) / scale - 80).max() < 12
@@ -155,13 +157,13 @@ def test_side_planes_and_the_swipe_turn_with_the_axial_plane(
     hand.key(Qt.Key.Key_Escape)
     hand.click((100, 60))
     z, y, _ = (round(v) for v in display.place())
-    row = np.flatnonzero(phantom_case.annotations.maps["thalami"][z, y] == 1)
+    row = np.flatnonzero(phantom_case.annotations.maps["thalami"][z, y])
     before = {name: display.place() for name in planes.views}
     seen = {}
     for name in ("radiological", "neurological"):
         choose(name)
         seen[name] = [grabbed(view) for view in (coronal, sagittal)]
-        ys, xs = np.nonzero(blue(seen[name][0]))
+        ys, xs = np.nonzero(coloured(seen[name][0]))
         edges = sorted((coronal.pixel((z, y, row[0] - 0.5)).x(), coronal.pixel((z, y, row[-1] + 0.5)).x()))
         assert np.abs(np.subtract((xs.min(), xs.max()), edges)).max() <= 2
         assert abs(ys.mean() - coronal.pixel((z, y, 0)).y()) <= 2
@@ -169,7 +171,7 @@ def test_side_planes_and_the_swipe_turn_with_the_axial_plane(
     # The middle of the picture, away from the letters and the crosshair.
     top, bottom = round(coronal.pixel((28, 0, 0)).y()), round(coronal.pixel((18, 0, 0)).y())
     radiological, neurological = (seen[name][0][top:bottom].astype(int) for name in ("radiological", "neurological"))
-    grey = ~blue(radiological) & ~blue(neurological[:, ::-1])
+    grey = ~coloured(radiological) & ~coloured(neurological[:, ::-1])
     assert np.median(np.abs(radiological - neurological[:, ::-1])[grey]) <= 3
     assert np.median(np.abs(radiological - neurological)[grey]) > 3
     assert (display.place() == before["coronal"]).all()

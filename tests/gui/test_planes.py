@@ -126,17 +126,17 @@ def test_what_is_drawn_and_undone_shows_in_all_planes(panel: Panel, planes: Plan
     hand.click((100, 60))
     QTest.qWait(100)
     coronal = planes.views["coronal"]
-    blue = pixels(coronal)[..., 2].astype(int) - pixels(coronal)[..., 0] > 90
-    ys, xs = np.nonzero(blue)
+    orange = pixels(coronal)[..., 0].astype(int) - pixels(coronal)[..., 2] > 90
+    ys, xs = np.nonzero(orange)
     z, y, _ = place(panel)
-    row = np.flatnonzero(phantom_case.annotations.maps["thalami"][z, y] == 1)
+    row = np.flatnonzero(phantom_case.annotations.maps["thalami"][z, y] == 2)
     assert abs(xs.min() - coronal.pixel((z, y, row[0] - 0.5)).x()) <= 2
     assert abs(xs.max() - coronal.pixel((z, y, row[-1] + 0.5)).x()) <= 2
     assert abs(ys.mean() - coronal.pixel((z, y, 0)).y()) <= 2
     panel.reading.undo()
     QTest.qWait(100)
     shown = pixels(coronal)
-    assert not (shown[..., 2].astype(int) - shown[..., 0] > 90).any()
+    assert not (shown[..., 0].astype(int) - shown[..., 2] > 90).any()
     assert display.slice_shown() == z
 
 
