@@ -66,11 +66,14 @@ def read_case(
     show("5-lesions")
     if picture is not None:
         _purple_lesions(panel, picture)
+        _in_3d(panel, hand, picture)
     _measure(panel, hand, folder)
     show("6-measurements")
     acts = hand.acts.copy()
     _regress(panel, folder)
     show("7-regression")
+    if picture is not None:
+        _in_light(panel, hand, picture)
     return acts
 
 
@@ -101,7 +104,7 @@ def _fuse(panel: Panel, hand: Hand, picture: Picture) -> None:
     wait_until(lambda: step.done(), "the registration")
     hand.key(Qt.Key.Key_X)  # QSM and FLAIR in turn: does one move on the other?
     hand.key(Qt.Key.Key_X)
-    panel.reading.display.images.set_share(0.4)
+    step.blend.setValue(40)
     picture("2-fusion")
 
 
@@ -225,6 +228,25 @@ def _purple_lesions(panel: Panel, picture: Picture) -> None:
     display.go_to((float((labels > 0).sum(axis=(1, 2)).argmax()), *(np.array(labels.shape[1:]) / 2)))
     picture("figure-flair-lesions")
     display.labels.set_outlines(True)
+
+
+def _in_3d(panel: Panel, hand: Hand, picture: Picture) -> None:
+    """What was drawn, and the veins, as surfaces."""
+    hand.key(Qt.Key.Key_Y)
+    wait_until(lambda: panel.surfaces.shown, "the surfaces")
+    QTest.qWait(1000)
+    picture("3d")
+    hand.key(Qt.Key.Key_Y)
+
+
+def _in_light(panel: Panel, hand: Hand, picture: Picture) -> None:
+    """The same window in napari's light theme."""
+    viewer = panel.reading.viewer
+    dark, viewer.theme = viewer.theme, "light"
+    for step, name in ((ThalamusStep, "light-thalamus"), (RegressionStep, "light-regression")):
+        _open(panel, hand, step)
+        picture(name)
+    viewer.theme = dark
 
 
 def _measure(panel: Panel, hand: Hand, folder: Path) -> None:

@@ -13,7 +13,7 @@ from napari.utils.notifications import show_error, show_info
 from numpy.typing import NDArray
 
 from thaliron_napari.annotation import cut_veins, drop_crumbs, lesion_in_box, nudge, polygon_mask, push_direction
-from thaliron_napari.case import SIDE_LABEL, SIDES, CsfCircle
+from thaliron_napari.case import SIDE_LABEL, SIDES, CsfCircle, Side
 from thaliron_napari.case import lesions as lesion_edits
 from thaliron_napari.case.csf import place_circle
 from thaliron_napari.case.thalamus import set_contour
@@ -22,6 +22,7 @@ from thaliron_napari.viewer.on_grid import GridName
 from thaliron_napari.viewer.reading import Reading, ToolName
 
 _CLEAR_MM = 5.0  # so far from the middle of the head the middle of a contour tells which thalamus it is of
+_NEARER_MM = 2.0  # by so much one thalamus is nearer to the hand than the other, to be the one that is meant
 
 Drag = Iterator[None]
 Slice = NDArray[np.bool_]
@@ -106,7 +107,7 @@ def _nudge(reading: Reading, event: Any) -> Drag:
     if case is None:
         return
     labels = case.annotations.label_map("thalami")[z]
-    _take_side_at(reading, labels, _in_plane(event), radius)
+    _take_side_at(reading, labels, _in_plane(event))
     side = reading.side
     before = labels == SIDE_LABEL[side]
     if not before.any():
@@ -125,7 +126,8 @@ def _nudge(reading: Reading, event: Any) -> Drag:
     if push == "in":
         mask = drop_crumbs(before, mask, radius, spacing[1:])
     reading.display.labels.drop_preview()
-    reading.make(lambda c: set_contour(c, side, z, mask, "nudge"))
+    if (mask != before).any():
+        reading.make(lambda c: set_contour(c, side, z, mask, "nudge"))
 
 
 def _vein(reading: Reading, event: Any) -> Drag:
@@ -138,7 +140,7 @@ def _cut_veins(reading: Reading, event: Any, radius: float) -> Drag:
     if case is None:
         return
     labels = case.annotations.label_map("thalami")[z]
-    _take_side_at(reading, labels, _in_plane(event), radius)
+    _take_side_at(reading, labels, _in_plane(event))
     side = reading.side
     before = labels == SIDE_LABEL[side]
     if not before.any():
@@ -265,16 +267,16 @@ def _take_side_of(reading: Reading, path: Sequence[Point]) -> None:
         reading.choose_side(side)
 
 
-def _take_side_at(reading: Reading, labels: NDArray[Any], at: Point, radius_mm: float) -> None:
-    """Take the thalamus in hand that a disc meets on a slice (y, x) of labels; with both or none it stays."""
+def _take_side_at(reading: Reading, labels: NDArray[Any], at: Point) -> None:
+    """Take the thalamus in hand that is plainly the nearer one to a point on a slice (y, x) of labels."""
     spacing = reading.display.grid.spacing[1:]
-    met = []
+    away: dict[Side, float] = {}
     for side in SIDES:
         voxels = np.argwhere(labels == SIDE_LABEL[side]) * spacing
-        if len(voxels) and np.hypot(*(voxels - at).T).min() <= radius_mm:
-            met.append(side)
-    if len(met) == 1 and met[0] != reading.side:
-        reading.choose_side(met[0])
+        away[side] = float(np.hypot(*(voxels - at).T).min(initial=np.inf))
+    nearer = min(away, key=lambda side: away[side])
+    if max(away.values()) - away[nearer] > _NEARER_MM and nearer != reading.side:
+        reading.choose_side(nearer)
 
 
 def _in_plane(event: Any) -> Point:
