@@ -79,14 +79,14 @@ def test_undo_says_what_it_takes_back_and_the_menu_goes_further(panel: Panel, ph
         hand.drag(circle(radius))
     hand.key(Qt.Key.Key_T)
     z = panel.reading.display.slice_shown() + 1
-    until(lambda: panel.undo_button.text() == f"Undo: draw left thalamus, slice {z}")
+    until(lambda: panel.undo_button.text() == f"Undo: draw right thalamus, slice {z}")
     hand.key(Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
-    assert panel.reading.viewer.status == f"took back: draw left thalamus, slice {z}"
+    assert panel.reading.viewer.status == f"took back: draw right thalamus, slice {z}"
     until(lambda: panel.redo_button.isEnabled())
-    assert "draw left thalamus" in panel.redo_button.toolTip()
+    assert "draw right thalamus" in panel.redo_button.toolTip()
     panel.history.menu().aboutToShow.emit()
     actions = panel.history.menu().actions()
-    assert [action.text() for action in actions] == [f"Undo: draw left thalamus, slice {z}"] * 2
+    assert [action.text() for action in actions] == [f"Undo: draw right thalamus, slice {z}"] * 2
     actions[1].trigger()
     assert not phantom_case.done
     assert len(phantom_case.undone) == 3
@@ -105,7 +105,7 @@ def test_undo_goes_to_the_slice_that_it_changes(panel: Panel, phantom_case: Case
     hand.wheel(3)
     hand.key(Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier)
     assert display.slice_shown() == z
-    assert phantom_case.annotations.keys("left") == [z]
+    assert phantom_case.annotations.keys("right") == [z]
 
 
 def test_after_a_crash_the_work_is_there_with_one_line_saying_so(

@@ -18,10 +18,16 @@ def canvas_widget(inside: QWidget) -> QWidget | None:
 
 def to_pixel(viewer: Any, canvas: QWidget, point_mm: Sequence[float]) -> QPointF:
     """Where a point (..., y, x) in mm of the viewer lies on its canvas."""
+    x, y = to_pixels(viewer, canvas, np.asarray(point_mm[-2:], float)[None])[0]
+    return QPointF(x, y)
+
+
+def to_pixels(viewer: Any, canvas: QWidget, points_mm: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Where points (n, 2) of (y, x) in mm of the viewer lie on its canvas, as (n, 2) of (x, y)."""
     camera = viewer.scene.camera
-    away_mm = np.asarray(point_mm[-2:], float) - np.asarray(camera.center[-2:])
-    y, x = away_mm * camera.zoom * directions(viewer)
-    return QPointF(canvas.width() / 2 + x, canvas.height() / 2 + y)
+    away_mm = points_mm - np.asarray(camera.center[-2:])
+    pixels = away_mm * camera.zoom * directions(viewer) + (canvas.height() / 2, canvas.width() / 2)
+    return np.asarray(pixels[:, ::-1])
 
 
 def directions(viewer: Any) -> NDArray[np.int_]:

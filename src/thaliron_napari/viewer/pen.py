@@ -13,7 +13,7 @@ from qtpy.QtGui import QColor, QPainter, QPen, QPolygonF
 from qtpy.QtWidgets import QWidget
 
 from thaliron_napari.viewer import colours
-from thaliron_napari.viewer.canvas import canvas_widget, to_pixel
+from thaliron_napari.viewer.canvas import canvas_widget, to_pixel, to_pixels
 
 _ANGLES = np.linspace(0, 2 * np.pi, 49)
 
@@ -92,7 +92,9 @@ class _Glass(QWidget):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(QPen(QColor(colours.PEN), 1.5))
         if len(self._path) > 1:
-            painter.drawPolyline(QPolygonF([to_pixel(self._viewer, self._canvas, p) for p in self._path]))
+            # All at once: to ask napari's camera for each of a line's points takes longer than the frame.
+            pixels = to_pixels(self._viewer, self._canvas, self._path)
+            painter.drawPolyline(QPolygonF([QPointF(x, y) for x, y in pixels.tolist()]))
         painter.end()
 
     def _follow(self, _event: Any = None) -> None:
