@@ -1,6 +1,7 @@
 """One window at a time changes a case: the second looks on, and goes on where the first left off."""
 
 import errno
+import gc
 import os
 import re
 import signal
@@ -130,11 +131,37 @@ def test_who_holds_it_is_said_even_when_that_cannot_be_read(tmp_path: Path) -> N
 def test_a_share_without_locks_is_no_reason_not_to_save(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fcntl = pytest.importorskip("fcntl")
 
-    def refuse(*_arguments: object) -> None:
-        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+    flock = fcntl.flock
+
+    def refuse(file: int, operation: int) -> None:
+        if operation & fcntl.LOCK_EX:
+            raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+        flock(file, operation)  # locks of other tests are let go of, whenever that comes
 
     monkeypatch.setattr(fcntl, "flock", refuse)
     case = _case(tmp_path)
     _say(case, 1)
     assert case.close()
     assert [edit.words for edit in _case(tmp_path).done] == ["say 1"]
+
+
+def test_a_lock_that_cannot_be_let_go_of_does_not_keep_a_case_from_being_closed_or_forgotten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fcntl = pytest.importorskip("fcntl")
+    closed, forgotten = _case(tmp_path / "closed"), _case(tmp_path / "forgotten")
+    _say(closed, 1)
+    _say(forgotten, 1)
+    errors: list[object] = []
+
+    def refuse(*_arguments: object) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "unraisablehook", errors.append)
+        patch.setattr(sys, "excepthook", lambda *about: errors.append(about))
+        patch.setattr(fcntl, "flock", refuse)
+        assert closed.close()
+        del forgotten
+        gc.collect()
+    assert errors == []

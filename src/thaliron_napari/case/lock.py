@@ -97,7 +97,8 @@ def _let_go(lock: "BaseFileLock", files: Iterable[Path], folders: Iterable[Path]
     for file in files:  # a lock file that is gone by the time its lock is had is noticed by filelock
         with contextlib.suppress(OSError):
             file.unlink()
-    lock.release()
+    with contextlib.suppress(OSError):  # the share may be gone; the system ends our hold when the program does
+        lock.release()
     for folder in folders:
         with contextlib.suppress(OSError):
             folder.rmdir()  # only where it is empty
