@@ -5,7 +5,7 @@ from thaliron_napari.annotation.csf import csf_roi
 from thaliron_napari.annotation.lesions import grow_lesion, lesion_in_box
 from thaliron_napari.annotation.nudge import cut_veins, drop_crumbs, nudge, push_direction
 from thaliron_napari.annotation.tissue import NormalTissue, normal_tissue
-from thaliron_napari.annotation.veins import find_veins
+from thaliron_napari.annotation.veins import find_veins, veins_left_in
 
 __all__ = [
     "NormalTissue",
@@ -20,4 +20,5 @@ __all__ = [
     "nudge",
     "polygon_mask",
     "push_direction",
+    "veins_left_in",
 ]
