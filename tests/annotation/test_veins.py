@@ -9,7 +9,6 @@ from scipy import ndimage, spatial
 from thaliron_napari.annotation import find_veins
 from thaliron_napari.annotation.veins import CORE_PPB, LENGTH_MM, veins_left_in
 from thaliron_napari.errors import AnnotationError
-from thaliron_napari.phantom import make_patient
 
 SPACING = np.array([2.0, 0.5, 0.5])
 SHAPE = (24, 120, 120)
@@ -191,8 +190,7 @@ def test_each_slice_is_closed_by_itself_and_up_to_the_borders_of_the_image():
     np.testing.assert_array_equal(veins_left_in(corner & ~hole, hole, SPACING), corner)
 
 
-def test_on_a_patient_the_veins_cut_out_of_a_closed_thalamus_come_back():
-    patient = make_patient("small", 7)
+def test_on_a_patient_the_veins_cut_out_of_a_closed_thalamus_come_back(patient):
     qsm, truth = patient.images["qsm"], patient.truth
     disc = np.hypot(*np.ogrid[-4:5, -4:5])[None] <= 4
     whole = ndimage.binary_closing(np.pad(truth.thalami == 2, ((0, 0), (5, 5), (5, 5))), disc)[:, 5:-5, 5:-5]

@@ -3,11 +3,13 @@
 from thaliron_napari.annotation.contours import fill_between_contours, polygon_mask
 from thaliron_napari.annotation.csf import csf_roi
 from thaliron_napari.annotation.lesions import grow_lesion, lesion_in_box
+from thaliron_napari.annotation.midline import Midline, midline, mirrored
 from thaliron_napari.annotation.nudge import cut_veins, drop_crumbs, nudge, push_direction
 from thaliron_napari.annotation.tissue import NormalTissue, normal_tissue
 from thaliron_napari.annotation.veins import find_veins, veins_left_in
 
 __all__ = [
+    "Midline",
     "NormalTissue",
     "csf_roi",
     "cut_veins",
@@ -16,6 +18,8 @@ __all__ = [
     "find_veins",
     "grow_lesion",
     "lesion_in_box",
+    "midline",
+    "mirrored",
     "normal_tissue",
     "nudge",
     "polygon_mask",
