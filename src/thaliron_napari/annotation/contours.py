@@ -7,11 +7,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
-from thaliron_napari.annotation.margins import follow_margins
+from thaliron_napari.annotation.carrying import carried_distance_mm
+from thaliron_napari.annotation.margins import BAND_MM, follow_margins, standardised
 from thaliron_napari.errors import AnnotationError
 
 MARGIN_MM = 8.0  # around the keys' bounding box, in plane, so that the shape may bulge between keys
 ALIGNMENT = 0.5  # share of the way that overlapping keys are moved onto a common centre before interpolating
+CARRIED = 0.5  # weight of the contours carried along the images, against those interpolated from the keys alone
 DRAWN_SD = 0.6  # uncertainty of a drawn edge, in voxels in plane
 SMOOTHING_MM = (0.8, 0.5, 0.5)  # (z, y, x) of an edge that follows an image
 USUAL_SD = 0.3  # and of an interpolated one, in mm for each mm to the nearest key
@@ -96,8 +98,10 @@ def fill_between_contours(
     -----
     The shape is the zero level of the keys' signed distances in mm [2]_, interpolated over the slices by monotone
     cubics [1]_ after moving the keys part of the way onto a common centre (all the way where they hardly overlap).
-    How well this can be trusted is learned by leaving out each inner key in turn. Where there are images, the edge
-    is then moved by what they show, see `margins.follow_margins`.
+    How well this can be trusted is learned by leaving out each inner key in turn. Where there are images, the shape is
+    the mean of this one and of the keys' contours carried along the images (`carrying.carried_distance_mm`): the
+    former knows how structures taper, the latter how this one bends. The edge is then moved by what the images show,
+    see `margins.follow_margins`.
 
     References
     ----------
@@ -128,14 +132,18 @@ def fill_between_contours(
     if slices[-1] - slices[0] + 1 == len(slices):
         return result
     crop = (slice(slices[0], slices[-1] + 1), *_in_plane_box(drawn, step))
-    inside = drawn[crop]
-    level_mm = _interpolated_distance_mm(inside, slices - slices[0], step)
+    inside, rows = drawn[crop], slices - slices[0]
+    level_mm = _interpolated_distance_mm(inside, rows, step)
     if pictures:
-        sd_mm = _edge_sd_mm(inside, slices - slices[0], step)
-        level_mm = follow_margins(level_mm, sd_mm, inside, slices - slices[0], step, [p[crop] for p in pictures])
-        level_mm = _smoothed(level_mm > 0, inside, slices - slices[0], step)
+        near = np.abs(level_mm) < BAND_MM
+        pictures = [standardised(p[crop], near) for p in pictures]
+        path = _path(inside, rows, np.arange(len(inside)))
+        level_mm += CARRIED * (carried_distance_mm(level_mm[rows], rows, path, near, step, pictures) - level_mm)
+        sd_mm = _edge_sd_mm(inside, rows, step)
+        level_mm = follow_margins(level_mm, sd_mm, inside, rows, step, pictures)
+        level_mm = _smoothed(level_mm > 0, inside, rows, step)
     filled = level_mm > 0
-    filled[slices - slices[0]] = inside[slices - slices[0]]
+    filled[rows] = inside[rows]
     if pictures:
         filled = _connected_with(inside, filled)
     result[crop] = filled
@@ -166,24 +174,29 @@ def _interpolated_distance_mm(
     from scipy.interpolate import PchipInterpolator  # a third of what importing this package would cost
 
     own = np.stack([signed_distance_mm(drawn[k], spacing[1:]) for k in slices])
+    z = np.arange(len(drawn)) if only is None else np.array([only])
+    path, centre = _path(drawn, slices, z), _path(drawn, slices, slices)
+    level = np.empty((len(z), *drawn.shape[1:]), dtype=np.float32)
+    for row, k in enumerate(z.tolist()):
+        if k in slices:
+            level[row] = own[slices == k][0]
+            continue
+        moved = [ndimage.shift(d, path[row] - c, order=1, mode="nearest") for d, c in zip(own, centre, strict=True)]
+        level[row] = PchipInterpolator(slices, np.stack(moved), axis=0)(k)
+    return level
+
+
+def _path(drawn: NDArray[np.bool_], slices: NDArray[np.intp], z: NDArray[np.intp]) -> NDArray[np.float64]:
+    """How the structure moves in plane: its place (y, x) on the slices `z`, shape (len(z), 2), in voxels."""
+    from scipy.interpolate import PchipInterpolator
+
     centre = np.array([ndimage.center_of_mass(drawn[k]) for k in slices])
     # Keys that lie beside each other instead of above must meet, or nothing would be filled in halfway.
     overlap = min(
         (drawn[a] & drawn[b]).sum() / min(drawn[a].sum(), drawn[b].sum()) for a, b in pairwise(slices.tolist())
     )
     share = ALIGNMENT + (1 - ALIGNMENT) * max(0.0, 1 - 2 * overlap)
-    z = np.arange(len(drawn)) if only is None else np.array([only])
-    path = PchipInterpolator(slices, centre, axis=0)(z)
-    level = np.empty((len(z), *drawn.shape[1:]), dtype=np.float32)
-    for row, k in enumerate(z.tolist()):
-        if k in slices:
-            level[row] = own[slices == k][0]
-            continue
-        moved = [
-            ndimage.shift(d, share * (path[row] - c), order=1, mode="nearest") for d, c in zip(own, centre, strict=True)
-        ]
-        level[row] = PchipInterpolator(slices, np.stack(moved), axis=0)(k)
-    return level
+    return np.asarray(share * PchipInterpolator(slices, centre, axis=0)(z))
 
 
 def _smoothed(

@@ -30,7 +30,7 @@ def follow_margins(
     drawn: NDArray[np.bool_],
     slices: NDArray[np.intp],
     spacing: NDArray[np.float64],
-    images: Sequence[NDArray[np.generic]],
+    pictures: Sequence[Float3D],
 ) -> Float3D:
     """Move the interpolated edge to where the images show the structure's margin.
 
@@ -44,7 +44,8 @@ def follow_margins(
     slices : int array
         Indices of the drawn slices.
     spacing : (z, y, x) in mm
-    images : sequence of arrays, shape (z, y, x)
+    pictures : sequence of float arrays, shape (z, y, x)
+        Images with a variance of about one and without holes, see `standardised`.
 
     Returns
     -------
@@ -60,7 +61,6 @@ def follow_margins(
     is where neighbours look alike; the keys tell which of two tissues is meant; and what is near follows the bias field
     and neighbours that no key slice shows.
     """
-    pictures = [_standardised(image, np.abs(level_mm) < BAND_MM) for image in images]
     known = level_mm / sd_mm[:, None, None] + KEY_WEIGHT * _as_on_the_keys(level_mm, drawn, slices, spacing, pictures)
     smooth = [ndimage.gaussian_filter(p, NOISE_MM / spacing) for p in pictures]
     odds = known
@@ -71,8 +71,8 @@ def follow_margins(
     return np.asarray(odds, dtype=np.float32)
 
 
-def _standardised(image: NDArray[np.generic], near: NDArray[np.bool_]) -> Float3D:
-    """An image without its unit, and without holes."""
+def standardised(image: NDArray[np.generic], near: NDArray[np.bool_]) -> Float3D:
+    """An image without its unit (mean 0 and variance 1 over the voxels `near`), and without holes."""
     picture = np.asarray(image, dtype=np.float32)
     finite = np.isfinite(picture)
     if not finite.all():
@@ -89,12 +89,15 @@ def _as_on_the_keys(
 ) -> Float3D:
     """Log-odds by a ridge-regularised logistic regression on the key slices' voxels near the drawn edge.
 
-    It sees the images smoothed at several scales, the position, and all products of two of these.
+    It sees the images smoothed at several scales, the position, and all products of two of these. The position is
+    taken from the structure's centre, which moves from slice to slice.
     """
     near = np.abs(level_mm) < BAND_MM
     columns = [(ndimage.gaussian_filter(p, s / spacing) if s else p)[near] for p in pictures for s in SCALES_MM]
     index = np.nonzero(near)
-    columns += [(i * s).astype(np.float32) for i, s in zip(index, spacing, strict=True)]
+    centre = np.array([ndimage.center_of_mass(drawn[k]) for k in slices])
+    middle = (0, np.interp(index[0], slices, centre[:, 0]), np.interp(index[0], slices, centre[:, 1]))
+    columns += [((i - m) * s).astype(np.float32) for i, m, s in zip(index, middle, spacing, strict=True)]
     base = np.stack(columns, axis=1)
     base = (base - base.mean(axis=0)) / (base.std(axis=0) + 1e-6)
     base[:, -3:] *= POSITION_WEIGHT
