@@ -31,16 +31,17 @@ def _change(case: Case, kind: str, a: int, b: int, c: int) -> Edit:
     notes = case.annotations
     if kind == "fact":
         return Edit(f"say {b}", fact_change(notes, f"fact/{a}", None if b == 0 else {"value": [b, c]}))
-    name = "thalami" if kind == "paint" else "lesions"
+    name = "lesions" if kind == "grow" else "thalami"
     box = np.full((1 + a, 2, 3), b) if c % 2 else np.arange((1 + a) * 6).reshape(1 + a, 2, 3) % (b + 1)
     return Edit(
         f"paint {b}",
         voxel_change(notes, name, (c % (4 - a), b, a), box) + fact_change(notes, f"touched/{name}", c),
+        joined=kind == "follow",
     )
 
 
 STEP = st.tuples(
-    st.sampled_from(["paint", "grow", "fact", "undo", "undo", "redo", "reopen", "crash"]),
+    st.sampled_from(["paint", "follow", "grow", "fact", "undo", "undo", "redo", "reopen", "crash"]),
     st.integers(0, 2),
     st.integers(0, 3),
     st.integers(0, 3),
@@ -80,6 +81,8 @@ def test_any_sequence_stands_as_a_stack_of_states_would_and_reopens_so(
                 edit = _change(case, kind, a, b, c)
                 case.apply(edit)
                 if edit.changes:
+                    if edit.joined and len(before) > 1:
+                        before.pop()  # one action with the edit before it
                     before.append(_state(case))
                     after.clear()
             assert _state(case) == before[-1]
@@ -118,6 +121,18 @@ def test_an_edit_tells_listeners_what_acted() -> None:
     case.undo()
     case.redo()
     assert heard == ["ppm", None, "ppm"]
+
+
+def test_the_actions_are_named_without_what_only_followed_from_them() -> None:
+    case = _case()
+    for words, joined in (("nudge", False), ("fill anew", True), ("draw", False), ("fill", True), ("fill", True)):
+        case.apply(Edit(words, fact_change(case.annotations, "n", len(case.done)), joined=joined))
+    assert [edit.words for edit in case.actions(9)] == ["draw", "nudge"]
+    assert [edit.words for edit in case.actions(1)] == ["draw"]
+    assert (case.undo() or Edit("", ())).words == "draw"
+    assert [edit.words for edit in case.done] == ["nudge", "fill anew"]
+    assert (case.redo() or Edit("", ())).words == "draw"
+    assert len(case.done) == 5
 
 
 def test_an_edit_without_changes_is_no_edit() -> None:

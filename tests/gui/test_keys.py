@@ -1,5 +1,6 @@
 """Keys by real events, whichever layer is active and whatever napari has them for; and the sheet that lists them."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -29,6 +30,7 @@ GUIDE = Path(__file__).parents[2] / "docs" / "guide.md"
 
 @pytest.fixture
 def hand(panel: Panel) -> Hand:
+    wait_until(lambda: "thalami" in [layer.name for layer in panel.reading.viewer.layers], "the layers")
     QTest.qWait(300)
     return Hand(panel.reading.viewer, panel)
 
@@ -229,5 +231,4 @@ def test_every_key_stands_in_the_sheet_the_tooltips_and_the_guide(panel: Panel, 
 
 def split_keys(row: str) -> list[str]:
     """Keys of one row of the guide's table, without blanks."""
-    words = row.split("|")[1].replace(" and ", ", ").replace(" ", "")
-    return words.split(",")
+    return [key.replace(" ", "") for key in re.split(", | and ", row.split("|")[1].strip())]

@@ -49,7 +49,7 @@ def pixels(monkeypatch: pytest.MonkeyPatch, panel: Panel) -> Hand:
 
 def letters(panel: Panel) -> str:
     overlays = panel.reading.viewer.canvas.overlays
-    return "".join(overlays[f"letter_{place}"].text for place in ("top", "bottom", "left", "right"))
+    return "".join(overlays[f"letter_{place}"].text.strip() for place in ("top", "bottom", "left", "right"))
 
 
 def under(hand: Hand, at: tuple[float, float]) -> NDArray[np.float64]:

@@ -15,7 +15,7 @@ from scipy import ndimage
 
 from thaliron_napari.case import Case, Role, open_case
 from thaliron_napari.case.thalamus import set_contour
-from thaliron_napari.case.veins import FoundVeins, find_case_veins
+from thaliron_napari.case.veins import FoundVeins, VeinSettings, find_case_veins
 from thaliron_napari.viewer import colours
 from thaliron_napari.viewer.hand import Hand
 from thaliron_napari.viewer.panel import Panel
@@ -195,9 +195,9 @@ def test_before_the_veins_are_found_or_a_contour_is_there_a_cut_is_refused_in_wo
 ) -> None:
     go_on = Event()
 
-    def found_late(case: Case) -> FoundVeins:
+    def found_late(case: Case, settings: VeinSettings) -> FoundVeins:
         assert go_on.wait(30)
-        return find_case_veins(case)
+        return find_case_veins(case, settings)
 
     monkeypatch.setattr("thaliron_napari.viewer.veins.find_case_veins", found_late)
     path = [(100, 60), (100, 62)]

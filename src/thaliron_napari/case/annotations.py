@@ -13,8 +13,8 @@ Side = Literal["left", "right"]
 SIDES: tuple[Side, Side] = ("left", "right")
 SIDE_LABEL: dict[Side, int] = {"left": 1, "right": 2}
 
-LabelMapName = Literal["thalami", "lesions"]
-LABEL_MAPS: dict[LabelMapName, Literal["qsm", "flair"]] = {"thalami": "qsm", "lesions": "flair"}
+LabelMapName = Literal["thalami", "veins", "lesions"]
+LABEL_MAPS: dict[LabelMapName, Literal["qsm", "flair"]] = {"thalami": "qsm", "veins": "qsm", "lesions": "flair"}
 """Each label map and the image on whose grid it lives."""
 
 
@@ -78,7 +78,8 @@ class Annotations:
         Label maps by name, int32-compatible integer arrays (z, y, x).
     facts : dict
         JSON values by name: ``unit`` ("ppm", "ppb"), ``registration/qsm`` (4 x 4, FLAIR world to QSM world, RAS mm),
-        ``key/left/41`` (true), ``csf/left``, ``lesion/3``, ``enhancing``.
+        ``key/left/41`` (true), ``proposed/left`` (how), ``veins`` (how they were found), ``keep_out`` (true),
+        ``csf/left``, ``lesion/3``, ``enhancing``.
     """
 
     maps: dict[str, NDArray[Any]] = field(default_factory=dict)

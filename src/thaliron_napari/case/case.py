@@ -12,6 +12,7 @@ from psygnal import Signal
 
 from thaliron_napari import __version__
 from thaliron_napari.annotation import NormalTissue, normal_tissue
+from thaliron_napari.annotation.midline import Midline, midline
 from thaliron_napari.case.annotations import LABEL_MAPS, Annotations, Side
 from thaliron_napari.case.edits import Edit
 from thaliron_napari.case.history import EditsInOrder, History
@@ -108,6 +109,17 @@ class Case:
         """The edits taken back, the next to be made again last."""
         return EditsInOrder(self.journal, self.history.undone)
 
+    def actions(self, most: int) -> list[Edit]:
+        """The last actions in force, the latest first: what undo takes back at its next presses."""
+        found: list[Edit] = []
+        for place in reversed(range(len(self.done))):
+            if len(found) == most:
+                break
+            edit = self.done[place]
+            if not edit.joined:
+                found.append(edit)
+        return found
+
     def claim(self) -> bool:
         """Take the right to change the case, as the first edit does; take in what another window did meanwhile.
 
@@ -158,11 +170,11 @@ class Case:
         self.changed.emit(edit)
 
     def undo(self) -> Edit | None:
-        """Take the last edit back; return it, or None where there is none."""
+        """Take the last action back, with all that was joined to it; return it, or None where there is none."""
         return self._move("undo")
 
     def redo(self) -> Edit | None:
-        """Make the last edit that was taken back again; return it, or None where there is none."""
+        """Make the last action that was taken back again; return it, or None where there is none."""
         return self._move("redo")
 
     def close(self, seconds: float = 5.0) -> bool:
@@ -232,6 +244,12 @@ class Case:
         return float(columns[0] + columns[-1]) / 2
 
     @cached_property
+    def midline(self) -> Midline:
+        """The mid-sagittal plane of the head on the QSM grid, found once; the better part of a second."""
+        qsm = self.volume("qsm")
+        return midline(qsm.data, qsm.spacing)
+
+    @cached_property
     def normal_tissue(self) -> NormalTissue:
         """What normal tissue looks like on this FLAIR, estimated once."""
         flair = self.volume("flair")
@@ -254,8 +272,13 @@ class Case:
         edits = self.done if verb == "undo" else self.undone
         if not edits:
             return None
-        edit = edits[-1]
         self._begin()
+        first = last = self._move_one(verb, edits[-1])
+        while edits and (last.joined if verb == "undo" else edits[-1].joined):
+            last = self._move_one(verb, edits[-1])
+        return last if verb == "undo" else first
+
+    def _move_one(self, verb: Literal["undo", "redo"], edit: Edit) -> Edit:
         acted = self.history.undo() if verb == "undo" else self.history.redo()
         self.journal.append({verb: edit.words, "reader": self.reader, "time": now()})
         self.changed.emit(acted)

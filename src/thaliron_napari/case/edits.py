@@ -65,6 +65,11 @@ class VoxelChange:
         bits = np.frombuffer(zlib.decompress(self.where), dtype=np.uint8)
         return np.unpackbits(bits, count=int(np.prod(self.shape))).astype(bool).reshape(self.shape)
 
+    def labels(self) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        """Labels of the changed voxels before and after, in C order."""
+        before, after = (np.frombuffer(zlib.decompress(packed), np.int32) for packed in (self.before, self.after))
+        return before, after
+
     def to_json(self) -> JSON:
         """A JSON object for the journal."""
         packed = {key: base64.b64encode(getattr(self, key)).decode() for key in ("where", "before", "after")}
@@ -118,12 +123,16 @@ class Edit:
     reader : str
     time : str
         UTC, ISO 8601.
+    joined : bool
+        Whether it only follows from the edit before it, such as slices that are filled anew because a contour was
+        moved: both are one action, undone and made again together.
     """
 
     words: str
     changes: tuple[Change, ...]
     reader: str = ""
     time: str = ""
+    joined: bool = False
 
     def inverse(self) -> "Edit":
         """The edit that takes this one back."""
@@ -145,7 +154,8 @@ class Edit:
     def to_json(self) -> JSON:
         """A JSON object for the journal."""
         changes = [change.to_json() for change in self.changes]
-        return {"words": self.words, "reader": self.reader, "time": self.time, "changes": changes}
+        joined = {"joined": True} if self.joined else {}
+        return {"words": self.words, "reader": self.reader, "time": self.time, **joined, "changes": changes}
 
     @staticmethod
     def from_json(line: JSON) -> "Edit":
@@ -158,7 +168,8 @@ class Edit:
         """
         try:
             changes = tuple(change_from_json(c) for c in line["changes"])
-            return Edit(str(line["words"]), changes, str(line["reader"]), str(line["time"]))
+            joined = line.get("joined") is True
+            return Edit(str(line["words"]), changes, str(line["reader"]), str(line["time"]), joined)
         except (KeyError, TypeError, ValueError) as error:
             raise CaseError("A line of the journal is not an edit; the journal is damaged there.") from error
 

@@ -27,6 +27,7 @@ _SPACE: dict[Role, str] = {"qsm": "QSM", "flair": "FLAIR", "t1": "T1w", "t1ce": 
 
 MAPS: dict[str, tuple[Role, str]] = {
     "thalami": ("qsm", "desc-thalamus_dseg"),
+    "veins": ("qsm", "desc-veins_mask"),
     "csf": ("qsm", "desc-csf_mask"),
     "lesions": ("flair", "desc-lesions_dseg"),
 }
@@ -134,9 +135,25 @@ def _write_maps(case: Case, folder: Path) -> list[Path]:
             "Description": "The thalami, contoured by hand on slices and filled between them",
             "Labels": {"1": "left thalamus", "2": "right thalamus"},
             "KeySlices": {side: notes.keys(side) for side in SIDES},
+            "Proposed": {side: notes.facts[f"proposed/{side}"] for side in SIDES if f"proposed/{side}" in notes.facts},
+            "VeinsKeptOut": "keep_out" in notes.facts,
             **provenance(case, ["qsm", "flair"]),
         }
         written += _write_map(case, "thalami", notes.maps["thalami"], thalami)
+        found = notes.facts.get("veins")
+        if found is None:
+            for suffix in (".nii.gz", ".json"):
+                (folder / f"{map_stem(case, 'veins')}{suffix}").unlink(missing_ok=True)  # the reader took them back
+        else:
+            veins = {
+                "Description": "The deep veins around the thalami, found on the susceptibility map",
+                "Type": "ROI",
+                "ThresholdPpb": found["threshold_ppb"],
+                "LeastLengthMm": found["length_mm"],
+                "MarginMm": found["margin_mm"],
+                **provenance(case, ["qsm"]),
+            }
+            written += _write_map(case, "veins", notes.maps["veins"], veins)
         csf = {
             "Description": "Circles of cerebrospinal fluid in the lateral ventricles: 1 on the left, 2 on the right",
             "Type": "ROI",

@@ -1,12 +1,14 @@
-"""The deep veins of a case, found where a reader of thalami must look out for them."""
+"""The deep veins of a case: found where a reader of thalami must look out for them, recorded, and kept out."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from thaliron_napari.annotation import find_veins
+from thaliron_napari.annotation.veins import CORE_PPB, LENGTH_MM
 from thaliron_napari.case.case import Case
+from thaliron_napari.case.edits import Change, Edit, fact_change, voxel_change
 
 Box = tuple[slice, slice, slice]
 
@@ -15,9 +17,31 @@ NEAR_MM = 10.0  # so far at least around what is drawn later
 THALAMI_MM = (30.0, 34.0, 46.0)  # (z, y, x): what the thalami of both sides span together
 
 
+@dataclass(frozen=True)
+class VeinSettings:
+    """What counts as a vein, see :func:`thaliron_napari.annotation.find_veins`.
+
+    Parameters
+    ----------
+    threshold_ppb : float
+        So far above its surroundings a vein must rise somewhere.
+    length_mm : float
+        Shorter pieces are left out.
+    margin_mm : float
+        Added around them, against blooming.
+    """
+
+    threshold_ppb: float = CORE_PPB
+    length_mm: float = LENGTH_MM
+    margin_mm: float = 0.0
+
+
+_USUAL = VeinSettings()
+
+
 @dataclass(frozen=True, eq=False)
 class FoundVeins:
-    """Veins and where they were looked for.
+    """Veins, and how they were looked for.
 
     Parameters
     ----------
@@ -27,11 +51,13 @@ class FoundVeins:
         Where they were looked for.
     unit : str
         Unit that the QSM was taken to have.
+    settings : VeinSettings
     """
 
     mask: NDArray[np.bool_]
     box: Box
     unit: str
+    settings: VeinSettings
 
     def hold_for(self, case: Case) -> bool:
         """Whether they are still those of a case: its unit is the same, and its thalami lie well within the box."""
@@ -47,7 +73,7 @@ class FoundVeins:
         )
 
 
-def find_case_veins(case: Case) -> FoundVeins:
+def find_case_veins(case: Case, settings: VeinSettings = _USUAL) -> FoundVeins:
     """Find the veins around the drawn thalami, or around the middle of the brain while nothing is drawn.
 
     Takes a second or more; any thread may do it.
@@ -57,7 +83,7 @@ def find_case_veins(case: Case) -> FoundVeins:
     CaseError
         When there is no QSM, or its unit is ambiguous.
     AnnotationError
-        When there is no susceptibility where to look.
+        When there is no susceptibility where to look, or a setting makes no sense.
     """
     qsm = case.qsm_ppb
     unit = case.unit
@@ -66,7 +92,49 @@ def find_case_veins(case: Case) -> FoundVeins:
     box = _around(drawn if drawn is not None else _middle(case), REACH_MM, case)
     within = np.zeros(qsm.shape, bool)
     within[box] = True
-    return FoundVeins(find_veins(qsm, case.volume("qsm").spacing, within=within), box, unit)
+    mask = find_veins(qsm, case.volume("qsm").spacing, within=within, **asdict(settings))
+    return FoundVeins(mask, box, unit, settings)
+
+
+def recorded_veins(case: Case) -> FoundVeins | None:
+    """The veins that were cut, kept out or set by the reader; None: there are none."""
+    fact = case.annotations.facts.get("veins")
+    if fact is None:
+        return None
+    z, y, x = (slice(*ends) for ends in fact["box"])
+    settings = VeinSettings(fact["threshold_ppb"], fact["length_mm"], fact["margin_mm"])
+    return FoundVeins(case.annotations.maps["veins"] != 0, (z, y, x), fact["unit"], settings)
+
+
+def record_veins(case: Case, found: FoundVeins) -> Edit:
+    """Edit that makes veins those of the case: its files and its measurements have them as they are now."""
+    fact = {**asdict(found.settings), "unit": found.unit, "box": [[part.start, part.stop] for part in found.box]}
+    changes: tuple[Change, ...] = voxel_change(case.annotations, "veins", (0, 0, 0), found.mask)
+    changes += fact_change(case.annotations, "veins", fact)
+    chosen = found.settings
+    margin = f", with a margin of {chosen.margin_mm:g} mm" if chosen.margin_mm else ""
+    return Edit(f"find veins above {chosen.threshold_ppb:g} ppb, {chosen.length_mm:g} mm and longer{margin}", changes)
+
+
+def keep_out(case: Case, found: FoundVeins) -> Edit:
+    """Edit that keeps veins out of what is filled, nudged and painted from now on."""
+    changes = record_veins(case, found).changes + fact_change(case.annotations, "keep_out", True)
+    return Edit("keep the veins out", changes)
+
+
+def let_in(case: Case) -> Edit:
+    """Edit that lets the veins in again; what is drawn stays as it is."""
+    return Edit("let the veins in", fact_change(case.annotations, "keep_out", None))
+
+
+def keeps_out(case: Case) -> bool:
+    """Whether the reader wants the veins kept out."""
+    return "keep_out" in case.annotations.facts
+
+
+def kept_out(case: Case) -> NDArray[np.bool_] | None:
+    """Voxels (z, y, x) that nothing drawn may enter; None: there are none."""
+    return case.annotations.maps["veins"] != 0 if keeps_out(case) else None
 
 
 def _drawn(case: Case) -> Box | None:

@@ -106,6 +106,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("--flair", type=Path, metavar="F", help="FLAIR image on which the lesions were drawn")
     add("--thalami", type=Path, metavar="T", help="label map on the grid of Q: 1 left, 2 right")
     add("--csf", type=Path, metavar="C", help="label map of the CSF ROIs on the grid of Q: 1 left, 2 right")
+    add("--veins", type=Path, metavar="V", help="mask of veins on the grid of Q: thalami are measured with and without")
     add("--lesions", type=Path, metavar="L", help="label map, one number a lesion; on the grid of F where F is given")
     add("--freesurfer", type=Path, metavar="DIR", help="folder of the FreeSurfer subject")
     add("--out", type=Path, metavar="FILE", help="write the record too: .json, .csv or .tsv")

@@ -172,7 +172,7 @@ def measure(options: argparse.Namespace) -> None:
 
     if options.out:
         _check_suffix(options.out, ".json", ".csv", ".tsv")
-    named = ("qsm", "unit", "flair", "thalami", "csf", "lesions", "freesurfer")
+    named = ("qsm", "unit", "flair", "thalami", "csf", "veins", "lesions", "freesurfer")
     record, sources = measure_files(**{name: getattr(options, name) for name in named})
     meanings = dictionary_of(record.values)
     print(record.id)

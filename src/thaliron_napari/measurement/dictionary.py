@@ -29,6 +29,10 @@ for _prefix, _name in (("", "both thalami"), ("left_", "the left thalamus"), ("r
         f"thalamus_{_prefix}mean_ppb": (f"Mean susceptibility of {_name}, as in the map", "ppb"),
         f"thalamus_{_prefix}sd_ppb": (f"Standard deviation of susceptibility in {_name}", "ppb"),
         f"thalamus_{_prefix}median_ppb": (f"Median susceptibility of {_name}, as in the map", "ppb"),
+        f"thalamus_{_prefix}veins_in_ppb": (f"Mean susceptibility of {_name} with the veins left in", "ppb"),
+        f"thalamus_{_prefix}veins_in_ml": (f"Volume of {_name} with the veins left in", "ml"),
+        f"thalamus_{_prefix}veins_out_ppb": (f"Mean susceptibility of {_name} without any vein that was found", "ppb"),
+        f"thalamus_{_prefix}veins_out_ml": (f"Volume of {_name} without any vein that was found", "ml"),
     }
 
 

@@ -21,6 +21,7 @@ def measure_files(
     flair: Path | None = None,
     thalami: Path | None = None,
     csf: Path | None = None,
+    veins: Path | None = None,
     lesions: Path | None = None,
     freesurfer: Path | None = None,
 ) -> tuple[Record, list[Source]]:
@@ -36,6 +37,8 @@ def measure_files(
         The image on whose grid `lesions` must then lie.
     thalami, csf : Path, optional
         Label maps on the grid of `qsm`: 1 left, 2 right. CSF in which all is 1 is a mask that says no side.
+    veins : Path, optional
+        Mask on the grid of `qsm`: the thalami are measured with these left in and left out too.
     lesions : Path, optional
         Label map, one number a lesion.
     freesurfer : Path, optional
@@ -68,14 +71,16 @@ def measure_files(
         grid = images[qsm].grid
         inside = None if thalami is None else read_label_map(thalami, like=grid)
         reference = None if csf is None else read_label_map(csf, like=grid)
-        used += [labels for labels in (inside, reference) if labels is not None]
+        blood = None if veins is None else read_label_map(veins, like=grid)
+        used += [labels for labels in (inside, reference, blood) if labels is not None]
         unit = unit or unit_of_file(qsm, images[qsm].data)
         if unit is None:
             raise MeasurementError(
                 f"The unit of {qsm.name} cannot be told from its values; say whether it is ppm or ppb (--unit), or how "
                 "it is scaled."
             )
-        values |= measure_thalami(to_ppb(images[qsm].data, unit), _data(inside), _sided(_data(reference)), grid)
+        ppb = to_ppb(images[qsm].data, unit)
+        values |= measure_thalami(ppb, _data(inside), _sided(_data(reference)), grid, _data(blood))
     if lesions is not None:
         labels = read_label_map(lesions, like=None if flair is None else images[flair].grid)
         used.append(labels)

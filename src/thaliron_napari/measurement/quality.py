@@ -1,7 +1,7 @@
 """What a reader should look at again before trusting the numbers of a case, in words."""
 
 from thaliron_napari.case import SIDE_LABEL, SIDES, Case
-from thaliron_napari.case.thalamus import empty_slices
+from thaliron_napari.case.thalamus import empty_slices, proposed
 from thaliron_napari.measurement.record import Record
 
 # Limits beyond which a sentence is said. They are wide: a remark that is always there is not read.
@@ -22,6 +22,8 @@ def missing(case: Case) -> list[str]:
         for side in SIDES:
             if not (notes.maps["thalami"] == SIDE_LABEL[side]).any():
                 said.append(f"The {side} thalamus is not contoured.")
+            elif proposed(case, side):
+                said.append(f"The {side} thalamus is proposed but not accepted, and not measured.")
             if notes.csf(side) is None:
                 said.append(f"The CSF circle in the {side} atrium is not placed.")
     if "flair" not in case.images:

@@ -13,9 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from thaliron_napari.case import Case
+from thaliron_napari.annotation import veins_left_in
+from thaliron_napari.case import SIDE_LABEL, SIDES, Case
 from thaliron_napari.case.csf import csf_mask
 from thaliron_napari.case.files import describe_dataset, provenance, writing_to
+from thaliron_napari.case.thalamus import proposed
 from thaliron_napari.errors import GridError
 from thaliron_napari.imaging import Grid
 from thaliron_napari.imaging.files import replace_file, write_json
@@ -50,7 +52,11 @@ class Record:
 
 
 def measure_thalami(
-    qsm_ppb: NDArray[np.float32], thalami: NDArray[Any] | None, csf: NDArray[Any] | None, grid: Grid
+    qsm_ppb: NDArray[np.float32],
+    thalami: NDArray[Any] | None,
+    csf: NDArray[Any] | None,
+    grid: Grid,
+    veins: NDArray[Any] | None = None,
 ) -> dict[str, Value]:
     """Susceptibility and volume of the contoured thalami, of CSF, and of one relative to the other.
 
@@ -63,14 +69,16 @@ def measure_thalami(
     csf : int array (z, y, x), optional
         1 left, 2 right; any other number above zero counts as CSF too.
     grid : Grid
-        Of all three.
+        Of all.
+    veins : array (z, y, x), optional
+        Where it is not zero is vein. The thalami are then measured with these left in and with these left out too.
 
     Raises
     ------
     GridError
         When an array has another shape than the map.
     """
-    for name, array in (("thalami", thalami), ("CSF", csf)):
+    for name, array in (("thalami", thalami), ("CSF", csf), ("veins", veins)):
         if array is not None and array.shape != qsm_ppb.shape:
             raise GridError(f"The label map of the {name} lies on another grid than the QSM; draw it on that QSM.")
     values: dict[str, Value] = {}
@@ -95,8 +103,34 @@ def measure_thalami(
             f"thalamus_{prefix}median_ppb": part.median_ppb,
             f"chi_{prefix}ppb": relative_ppb(part, reference) if reference is not None else None,
         }
+    if thalami is not None and veins is not None:
+        values |= _measure_veins(qsm_ppb, thalami, veins, grid)
     main_first = sorted(values, key=lambda name: not name.startswith("chi_"))
     return {name: _known(values[name]) for name in main_first}
+
+
+def _measure_veins(
+    qsm_ppb: NDArray[np.float32], thalami: NDArray[Any], veins: NDArray[Any], grid: Grid
+) -> dict[str, Value]:
+    """What it does to the thalami to leave the veins out: their susceptibility and volume either way."""
+    at = np.flatnonzero(thalami.any(axis=(1, 2)))
+    if not at.size:
+        return {}
+    along = slice(int(at[0]), int(at[-1]) + 1)
+    labels, ppb, blood = thalami[along], qsm_ppb[along], veins[along] != 0
+    sides = {side: labels == SIDE_LABEL[side] for side in SIDES}
+    ways = {
+        "in": {side: veins_left_in(mask, blood, grid.spacing) for side, mask in sides.items()},
+        "out": {side: mask & ~blood for side, mask in sides.items()},
+    }
+    values: dict[str, Value] = {}
+    for way, masks in ways.items():
+        for prefix, mask in {"": masks["left"] | masks["right"], **{f"{s}_": m for s, m in masks.items()}}.items():
+            part = statistics_of(ppb[mask], grid.voxel_ml)
+            if part.n:
+                values[f"thalamus_{prefix}veins_{way}_ppb"] = part.mean_ppb
+                values[f"thalamus_{prefix}veins_{way}_ml"] = part.ml
+    return values
 
 
 def _labelled(qsm_ppb: NDArray[np.float32], labels: NDArray[Any]) -> tuple[NDArray[np.float32], NDArray[Any]]:
@@ -116,11 +150,22 @@ def measure_case(case: Case) -> Record:
     values: dict[str, Value] = {}
     if "qsm" in case.images:
         values |= measure_thalami(
-            case.qsm_ppb, case.annotations.maps["thalami"], csf_mask(case), case.images["qsm"].grid
+            case.qsm_ppb, _accepted_thalami(case), csf_mask(case), case.images["qsm"].grid, _veins(case)
         )
     if "flair" in case.images:
         values |= _measure_review(case)
     return Record(case.name, values, case.unit)
+
+
+def _accepted_thalami(case: Case) -> NDArray[Any]:
+    """Thalami without those that are only proposed."""
+    labels = case.annotations.maps["thalami"]
+    waiting = [SIDE_LABEL[side] for side in SIDES if proposed(case, side)]
+    return np.where(np.isin(labels, waiting), 0, labels) if waiting else labels
+
+
+def _veins(case: Case) -> NDArray[Any] | None:
+    return case.annotations.maps["veins"] if "veins" in case.annotations.facts else None
 
 
 def measure_lesion_map(flair: NDArray[np.float32] | None, labels: NDArray[np.int32], grid: Grid) -> dict[str, Value]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from qtpy.QtWidgets import QApplication
 
+from thaliron_napari.viewer.contour_tools import close_polygon
 from thaliron_napari.viewer.reading import Reading
 from thaliron_napari.viewer.tools import TOOLS
 
@@ -61,7 +62,17 @@ def key_groups(reading: Reading) -> dict[str, dict[str, KeyAction]]:
             "[": KeyAction("smaller tool", lambda: reading.change_radius(-0.5)),
             "]": KeyAction("larger tool", lambda: reading.change_radius(0.5)),
             "F": KeyAction("fill both thalami between their contours", reading.fill_asked.emit),
-            "Enter": KeyAction("accept the proposed lesion", reading.accept_proposed),
+            "Enter": KeyAction(
+                "close the polygon; accept the proposed contours, or the proposed lesion",
+                lambda: close_polygon(reading) if reading.corners else reading.accept(),
+            ),
+            "Backspace": KeyAction(
+                "take the last corner back; without a polygon, clear this slice of the thalamus in hand",
+                reading.clear_slice,
+            ),
+            ".": KeyAction("copy the contour to the slice above, and go there", lambda: reading.copy_contour(1)),
+            ",": KeyAction("copy the contour to the slice below, and go there", lambda: reading.copy_contour(-1)),
+            "M": KeyAction("mirror the contour onto the other thalamus", reading.mirror_asked.emit),
             "G": KeyAction(
                 "the selected lesion enhances after gadolinium, or does not; three states in turn",
                 reading.turn_enhancing,
@@ -96,7 +107,8 @@ def key_groups(reading: Reading) -> dict[str, dict[str, KeyAction]]:
 
 MOUSE = {
     "left button": "what the tool in hand says; without a tool, the crosshair",
-    "Shift + left drag": "with Draw: add to the contour",
+    "Shift + left drag": "with Draw and Polygon: add to the contour; with Paint: wipe it away",
+    "left drag on a side plane": "with Nudge, Vein and Paint: the same there; elsewhere the crosshair",
     "Alt + left drag": "with Nudge: cut the veins under the disc out of the contour",
     "right drag": "window of the image in front: sideways its width, up and down its level",
     "middle drag": "move the picture",

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from thaliron_napari.case import Case, Edit
 from thaliron_napari.case.csf import csf_mask
-from thaliron_napari.case.edits import VoxelChange
+from thaliron_napari.case.edits import FactChange, VoxelChange
 from thaliron_napari.imaging import Grid
 from thaliron_napari.viewer.codes import COLOURS, GENERATED, colormap, lesion_codes, thalamus_codes
 from thaliron_napari.viewer.on_grid import GridName
@@ -23,7 +23,7 @@ OURS = "thaliron"
 """Key in the metadata of our layers."""
 
 VEINS = "veins"
-"""The layer that nobody drew: it is there from when veins are first shown, and no edit changes it."""
+"""The layer that nobody drew: it is there from when veins are first shown."""
 
 _LIVES_ON: dict[str, GridName] = {"thalami": "qsm", "CSF": "qsm", "lesions": "flair", VEINS: "qsm"}
 _EVERYWHERE: Box = (slice(None), slice(None), slice(None))
@@ -126,9 +126,9 @@ class LabelLayers:
         """Show what an edit changed."""
         touched = []
         for change in edit.changes:
-            if isinstance(change, VoxelChange):
+            if isinstance(change, VoxelChange) and change.name != VEINS:  # these come by show_veins
                 touched.append((change.name, change.slices))
-            elif change.name.startswith("key/"):
+            elif isinstance(change, FactChange) and change.name.startswith("key/"):
                 z = int(change.name.rsplit("/", 1)[1])
                 touched.append(("thalami", (slice(z, z + 1), slice(None), slice(None))))
         for facts, name in (("csf/", "CSF"), ("lesion/", "lesions")):
@@ -139,19 +139,33 @@ class LabelLayers:
         for name in dict.fromkeys(name for name, _box in touched):
             self._refresh(name)
 
-    def preview_slice(self, z: int, side_mask: NDArray[np.bool_], code: int) -> None:
-        """Show a thalamus on one slice as it would become, without changing the case."""
+    def preview_slice(self, across: int, index: int, side_mask: NDArray[np.bool_], code: int) -> None:
+        """Show a thalamus on one slice as it would become, without changing the case.
+
+        Parameters
+        ----------
+        across : int
+            Axis of (z, y, x) that the slice cuts.
+        index : int
+        side_mask : bool array
+            Over the other two axes.
+        code : int
+            1 left, 2 right.
+        """
         if "thalami" not in self._codes:
             return
-        self._previewed = "thalami", (slice(z, z + 1), slice(None), slice(None))
-        shown = self._codes["thalami"][z].ravel()
+        whole: Box = (slice(None), slice(None), slice(None))
+        box = (*whole[:across], slice(index, index + 1), *whole[across + 1 :])
+        self._previewed = "thalami", (box[0], box[1], box[2])
+        shown = self._codes["thalami"][box].ravel()
         own, generated = shown == code, shown == code + GENERATED
         wanted = side_mask.ravel() & (own | generated | (shown == 0))
         # Flat: eight times as fast as over rows and columns. What was filled between becomes drawn.
-        changed = np.flatnonzero((own != wanted) | generated)
+        changed = np.flatnonzero((own != wanted) | generated if across == 0 else (own | generated) != wanted)
         rows, columns = np.divmod(changed, side_mask.shape[1])
-        codes = np.where(wanted[changed], code, 0).astype(np.uint8)
-        self._set("thalami", (np.full(rows.shape, z), rows, columns), codes)
+        places = [rows, columns]
+        places.insert(across, np.full(rows.shape, index))
+        self._set("thalami", tuple(places), np.where(wanted[changed], code, 0).astype(np.uint8))
 
     def preview_box(self, name: str, box: Box, mask: NDArray[np.bool_], code: int) -> None:
         """Show some voxels of a label layer as they would become, without changing the case."""

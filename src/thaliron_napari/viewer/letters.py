@@ -18,6 +18,9 @@ _PLACES = {
     "letter_right": "middle_right",
 }
 
+_ROOM = "\u2003"
+"""Beside the letter at the right edge, for the strip of key slices."""
+
 _WHERE = "slice_place"
 _SCALE = "scale_in_mm"
 
@@ -39,7 +42,7 @@ def attach(display: Display) -> Callable[[], None]:
             down, across = directions(viewer)
             top, bottom = _ENDS[vertical % 3][::down]
             left, right = _ENDS[horizontal % 3][::across]
-            texts = dict(zip(_PLACES, (top, bottom, left, right), strict=True))
+            texts = dict(zip(_PLACES, (top, bottom, left, right + _ROOM), strict=True))
         for name, text in texts.items():
             overlays[name].text = text
         overlays[_WHERE].text = where(display)

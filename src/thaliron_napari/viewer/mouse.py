@@ -11,6 +11,9 @@ from thaliron_napari.viewer.canvas import directions
 from thaliron_napari.viewer.reading import Reading
 from thaliron_napari.viewer.tools import TOOLS, Tool
 
+_ON_THE_MARGIN = ("draw", "erase", "polygon")
+"""Tools whose strokes end on the margin; where those of others end is what to look at."""
+
 
 def attach(reading: Reading) -> Callable[[], None]:
     """Bind the mouse of a viewer to a reading; returns what undoes it."""
@@ -20,20 +23,22 @@ def attach(reading: Reading) -> Callable[[], None]:
             return
         if event.button == 1 and reading.tool in TOOLS:
             tool = TOOLS[reading.tool]
-            if not reading.may_change() or not _on_its_image(reading, tool):  # said before the stroke, not after it
+            if not may_begin(reading, tool):  # said before the stroke, not after it
                 event.handled = True
                 return
-            yield from _handled(reading, tool.drag(reading, event), event)
-            if tool.name not in ("draw", "erase"):  # these end on the margin; where the others end is what to look at
+            yield from stroke(reading, tool.drag(reading, event), event)
+            if tool.name not in _ON_THE_MARGIN:
                 _point_to(reading, event)
         elif event.button == 1:
-            yield from _handled(reading, _point(reading, event), event)
+            yield from stroke(reading, _point(reading, event), event)
         elif event.button == 2:
-            yield from _handled(reading, _window_level(reading, event), event)
+            yield from stroke(reading, _window_level(reading, event), event)
         elif event.button == 3:
-            yield from _handled(reading, _pan(reading, event), event)
+            yield from stroke(reading, _pan(reading, event), event)
 
     def on_move(_viewer: Any, event: Any) -> None:
+        if reading.corners and not event.is_dragging:
+            reading.pen.line([*reading.corners, event.position[-2:]], closed=True)
         if reading.case is None or reading.tool not in reading.radius_mm or event.is_dragging:
             return
         if not reading.display.is_axial:
@@ -76,6 +81,11 @@ def attach(reading: Reading) -> Callable[[], None]:
     return detach
 
 
+def may_begin(reading: Reading, tool: Tool) -> bool:
+    """Whether a stroke of a tool can begin; says why not."""
+    return reading.may_change() and _on_its_image(reading, tool)
+
+
 def _on_its_image(reading: Reading, tool: Tool) -> bool:
     """Whether the grid on show is the one that a tool draws on; brings that on show, and says so, where it is not."""
     display = reading.display
@@ -90,7 +100,7 @@ def _on_its_image(reading: Reading, tool: Tool) -> bool:
     return False
 
 
-def _handled(reading: Reading, drag: Iterator[None], event: Any) -> Iterator[None]:
+def stroke(reading: Reading, drag: Iterator[None], event: Any) -> Iterator[None]:
     """Run a drag, telling napari's camera at each step that this event is ours; Escape drops it."""
     reading.stroke = "going on"
     for _ in drag:

@@ -17,6 +17,7 @@ from qtpy.QtWidgets import (
 )
 
 from thaliron_napari.viewer import colours, keys, letters, mouse, preferences
+from thaliron_napari.viewer.key_strip import KeyStrip
 from thaliron_napari.viewer.letters import words_of_point
 from thaliron_napari.viewer.planes import toggle_planes
 from thaliron_napari.viewer.reading import Reading
@@ -132,6 +133,7 @@ class Panel(QWidget):
         self._continued = ""
         self._edited = False  # since this case was opened
         self._guard: ClosingGuard | None = None
+        self._strip: KeyStrip | None = None
         self._ticks = 0
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
@@ -184,7 +186,7 @@ class Panel(QWidget):
         hint = next((h for h in hints if h), "all steps are done")
         self.next_label.setText(f"<b>next:</b> {hint}" if self.reading.case else "open a patient to begin")
         case = self.reading.case
-        done = case.done[-1].words if case is not None and case.done else ""
+        done = next((edit.words for edit in case.actions(1)), "") if case is not None else ""
         self.undo_button.setText(f"Undo: {done}" if done else "Undo")
         self.undo_button.setEnabled(bool(done))
         again = case.undone[-1].words if case is not None and case.undone else ""
@@ -200,6 +202,9 @@ class Panel(QWidget):
         if self._guard is None or self._guard.parent() is not self.window():
             self._guard = ClosingGuard(self.reading, self.window())
             self.reading.pen.attach(self)
+            if self._strip is not None:
+                self._strip.deleteLater()
+            self._strip = KeyStrip(self.reading, self)
         super().showEvent(event)
 
     def closeEvent(self, event: Any) -> None:
@@ -260,7 +265,7 @@ class Panel(QWidget):
         """Fill the menu of the last edits, the last one on top."""
         menu, case = self.history.menu(), self.reading.case
         menu.clear()
-        for times, edit in enumerate(reversed(case.done[-_LISTED:] if case is not None else []), start=1):
+        for times, edit in enumerate(case.actions(_LISTED) if case is not None else [], start=1):
             menu.addAction(f"Undo: {edit.words}", lambda times=times: self.reading.undo(times))
 
     def _show_cursor(self, _event: Any = None) -> None:

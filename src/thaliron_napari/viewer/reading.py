@@ -8,7 +8,8 @@ from napari.layers import Image, Layer
 from napari.utils.notifications import show_error, show_info
 from psygnal import Signal
 
-from thaliron_napari.case import Case, Edit, Side, lesions
+from thaliron_napari.case import SIDES, Case, Edit, Side, lesions
+from thaliron_napari.case.thalamus import accept_contours, clear_slice, copy_contour, proposed
 from thaliron_napari.case.worklist import FINISHED, finish
 from thaliron_napari.errors import ThalIronError
 from thaliron_napari.viewer.display import Display
@@ -16,7 +17,7 @@ from thaliron_napari.viewer.pen import Pen
 from thaliron_napari.viewer.veins import Veins
 from thaliron_napari.viewer.writing import Writing, begin_writing
 
-ToolName = Literal["look", "draw", "erase", "nudge", "vein", "csf", "seed"]
+ToolName = Literal["look", "draw", "polygon", "paint", "erase", "nudge", "vein", "propose", "csf", "seed"]
 
 
 class Reading:
@@ -31,6 +32,8 @@ class Reading:
 
     case_opened = Signal()
     changed = Signal(Edit)
+    made = Signal(Edit)
+    """The reader made an edit, or made one again; unlike `changed`, not where one was taken back."""
     tool_changed = Signal()
     """Tool, side or radius is another."""
     blend_changed = Signal()
@@ -48,6 +51,10 @@ class Reading:
     """The 3D view is wanted, or no longer."""
     fill_asked = Signal()
     """The thalami are to be filled between their contours."""
+    proposal_asked = Signal(str, tuple)
+    """A first contour of the thalamus of a side is wanted, about an index (z, y, x) of the QSM."""
+    mirror_asked = Signal()
+    """The contour on show is wanted on the other thalamus too."""
     unread_asked = Signal(int)
     """The unread case after this one (1) or before it (-1) is wanted."""
     flag_asked = Signal()
@@ -58,14 +65,19 @@ class Reading:
         self.reader = reader
         self.display = Display(viewer)
         self.pen = Pen(viewer)
-        self.veins = Veins(self.display)
+        self.veins = Veins(self.display, self.make)
         self.case: Case | None = None
         self.tool: ToolName = "look"
         self.last_tools: list[ToolName] = []
         """The last two tools in hand, the later one first."""
         self._hidden: list[Layer] = []
         self.side: Side = "left"
-        self.radius_mm: dict[str, float] = {"nudge": 4.0, "vein": 3.0, "csf": 3.0}
+        self.radius_mm: dict[str, float] = {"paint": 3.0, "nudge": 4.0, "vein": 3.0, "csf": 3.0}
+        self.corners: list[tuple[float, float]] = []
+        """Of the polygon that is being drawn on the slice on show, (y, x) in mm."""
+        self.corners_add = False
+        """Whether it is to be added to the contour."""
+        self.display.moved.connect(self._on_moved)
         self.opening = ""
         """Name of the case that is being opened in the background; empty for none."""
         self.stale: list[Case] = []
@@ -172,10 +184,13 @@ class Reading:
             return False
         assert self.case is not None
         try:
-            self.case.apply(edit(self.case))
+            made = edit(self.case)
+            self.case.apply(made)
         except ThalIronError as error:
             show_error(str(error))
             return False
+        if made.changes:
+            self.made.emit(made)
         return True
 
     def undo(self, times: int = 1) -> None:
@@ -191,17 +206,24 @@ class Reading:
         self.tool = tool
         if tool != "look":
             self.last_tools = [tool, *(other for other in self.last_tools if other != tool)][:2]
-        self.pen.clear()
+        self.drop_corners()
         if tool == "vein":
             self.veins.show()
         self.tool_changed.emit()
 
     def escape(self) -> None:
-        """Drop the stroke that is going on; without one, put the tool down."""
+        """Drop the stroke or the polygon that is going on; without one, put the tool down."""
         if self.stroke:
             self.stroke = "dropped"
+        elif self.corners:
+            self.drop_corners()
         else:
             self.choose_tool("look")
+
+    def drop_corners(self) -> None:
+        """Forget the polygon that is going on."""
+        self.corners = []
+        self.pen.clear()
 
     def swap_tools(self) -> None:
         """Take the tool before this one in hand again, or the last one where none is in hand."""
@@ -245,6 +267,29 @@ class Reading:
         """Accept the lesions that wait for it."""
         if self.case is not None:
             self.make(lesions.accept_proposed)
+
+    def accept(self) -> None:
+        """Accept what is proposed: thalami where they are on show, else lesions."""
+        waiting = self.case is not None and any(proposed(self.case, side) for side in SIDES)
+        if waiting and self.display.grid_name == "qsm":
+            self.make(accept_contours)
+        else:
+            self.accept_proposed()
+
+    def copy_contour(self, by: int) -> None:
+        """Copy the contour on show to the next slice above (1) or below (-1), and go there."""
+        z, side = self.display.slice_shown(), self.side
+        if self.make(lambda case: copy_contour(case, side, z, z + by)):
+            self.display.scroll(by)
+
+    def clear_slice(self) -> None:
+        """Take the last corner of the polygon back; without one, remove the thalamus in hand from the slice on show."""
+        if self.corners:
+            self.corners.pop()
+            self.pen.line(self.corners, closed=True)
+            return
+        z, side = self.display.slice_shown(), self.side
+        self.make(lambda case: clear_slice(case, side, z))
 
     def turn_enhancing(self) -> None:
         """Say of the selected lesion that it enhances, that it does not, or nothing: in turn."""
@@ -300,10 +345,18 @@ class Reading:
                 show_info(nothing)
                 return
             self.viewer.status = f"{verb}: {edit.words}"
+            if verb == "made again" and not case.undone:
+                self.made.emit(edit)
         self.display.look_at(edit)
 
     def _on_edit(self, edit: Edit) -> None:
         if self.case is not None and self.case not in self.stale:
             self.stale.append(self.case)
         self.display.update(edit)
+        if edit.touches("veins"):
+            self.veins.lay()
         self.changed.emit(edit)
+
+    def _on_moved(self) -> None:
+        if self.corners:
+            self.drop_corners()  # they lie on another slice

@@ -10,6 +10,7 @@ from qtpy.QtWidgets import (
     QHeaderView,
     QLabel,
     QPushButton,
+    QSizePolicy,
     QTableWidget,
     QTableWidgetItem,
     QVBoxLayout,
@@ -88,6 +89,13 @@ def tool_button(reading: Reading, name: ToolName) -> QPushButton:
     reading.tool_changed.connect(lambda: made.setChecked(reading.tool == name))
     made.setChecked(reading.tool == name)
     return made
+
+
+def narrow(*widgets: QWidget) -> tuple[QWidget, ...]:
+    """Widgets that share the width there is, whatever their style would like."""
+    for widget in widgets:
+        widget.setSizePolicy(QSizePolicy.Policy.Ignored, widget.sizePolicy().verticalPolicy())
+    return widgets
 
 
 def text(words: str = "", *, wraps: bool = True) -> QLabel:

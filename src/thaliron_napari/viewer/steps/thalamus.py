@@ -1,18 +1,24 @@
-"""Step 3: contour both thalami on key slices, fill between, nudge, cut the veins."""
+"""Step 3: contour both thalami on key slices, fill between, nudge, keep the veins out."""
+
+from collections.abc import Mapping
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QButtonGroup, QCheckBox, QDoubleSpinBox, QRadioButton
+from qtpy.QtWidgets import QButtonGroup, QCheckBox, QDoubleSpinBox, QRadioButton, QSizePolicy
 
-from thaliron_napari.case import SIDES, Case, Edit, Side
-from thaliron_napari.case.thalamus import clear_slice, empty_slices, fill_between
+from thaliron_napari.case import SIDES, Edit
+from thaliron_napari.case.thalamus import empty_slices, mirror_contour, proposed
+from thaliron_napari.case.veins import VeinSettings
 from thaliron_napari.errors import ThalIronError
 from thaliron_napari.measurement import measure_case
 from thaliron_napari.viewer import colours
+from thaliron_napari.viewer.filling import Filling
+from thaliron_napari.viewer.proposing import Proposing
 from thaliron_napari.viewer.reading import Reading, ToolName
-from thaliron_napari.viewer.steps.step import Step, button, number, text, tool_button
+from thaliron_napari.viewer.steps.step import Step, button, narrow, number, text, tool_button
 from thaliron_napari.viewer.work import run_in_background
 
-_FILL = "Fill between  F"
+_FILL = "Fill  F"
+_FROM_MAP = "From map …"
 _COLOUR = {"left": colours.LEFT, "right": colours.RIGHT}
 
 
@@ -20,10 +26,13 @@ class ThalamusStep(Step):
     """Contours of the thalami."""
 
     title = "Thalamus"
-    tools = ("draw", "erase", "nudge", "vein")
+    tools = ("draw", "polygon", "paint", "erase", "nudge", "vein", "propose")
 
     def __init__(self, reading: Reading) -> None:
         super().__init__(reading)
+        self.filling = Filling(reading, self)
+        self.proposing = Proposing(reading, self)
+        self._mirroring = False
         self.sides = QButtonGroup(self)
         radios = []
         for side in SIDES:
@@ -35,40 +44,70 @@ class ThalamusStep(Step):
             radios.append(radio)
         self.radios = dict(zip(SIDES, radios, strict=True))
         self.add_row(*radios)
-        self.add_row(*(tool_button(reading, name) for name in self.tools))
-        self.radius = QDoubleSpinBox()
-        self.radius.setRange(0.5, 20)
-        self.radius.setSingleStep(0.5)
-        self.radius.setDecimals(1)
-        self.radius.setSuffix(" mm")
-        self.radius.setToolTip("Radius of the disc. Keys [ and ], or Shift+wheel.")
+        self.add_row(*narrow(*(tool_button(reading, name) for name in ("draw", "polygon", "paint", "erase"))))
+        self.radius = _spin(0.5, 20, 0.5, " mm", "Radius of the disc. Keys [ and ], or Shift+wheel.")
         self.radius.valueChanged.connect(self._set_radius)
         self.radius_label = text(wraps=False)
-        self.veins = QCheckBox()
-        self.veins.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.veins.setStyleSheet(f"color: {colours.VEIN}; font-weight: bold")
-        self.veins.setToolTip("The deep veins, which are to be kept out of the thalami. Key V cuts them.")
-        self.veins.clicked.connect(reading.veins.show)
-        reading.veins.attach(self)
-        self.add_row(self.radius_label, self.radius, self.veins)
+        discs = narrow(*(tool_button(reading, name) for name in ("nudge", "vein")), self.radius)
+        self.add_row(*discs[:2], self.radius_label, discs[2])
         self.fill_button = button(
-            _FILL, "Find the margins of both thalami on the slices between the contours you drew. Key F.", self.fill
+            _FILL,
+            "Find the margins of both thalami on the slices between the contours you drew. Key F.",
+            self.filling.fill,
         )
-        self._filling: Case | None = None
-        reading.fill_asked.connect(self.fill)
-        reading.leaving.connect(self._fill_now)
+        self.map_button = button(
+            _FROM_MAP,
+            "Propose both thalami from a label map of FreeSurfer, FastSurfer or SynthSeg (labels 10 and 49).",
+            self.proposing.from_label_map,
+        )
+        self.add_row(*narrow(self.fill_button, tool_button(reading, "propose"), self.map_button))
         self.add_row(
-            self.fill_button,
-            button("Clear slice", "Remove this side's contour from the slice on show.", self.clear),
+            *narrow(
+                button("Copy ↑  .", "Copy this contour to the slice above. Key .", lambda: reading.copy_contour(1)),
+                button("Copy ↓  ,", "Copy this contour to the slice below. Key ,", lambda: reading.copy_contour(-1)),
+                button("Mirror  M", "Mirror this contour onto the other thalamus, as a start. Key M", self.mirror),
+                button("Clear  ⌫", "Remove this thalamus from the slice on show. Key Backspace", reading.clear_slice),
+            )
         )
+        self._add_veins()
         self.keys = text()
         self.numbers = text()
         self.column.addWidget(self.keys)
         self.column.addWidget(self.numbers)
+        reading.mirror_asked.connect(self.mirror)
         reading.tool_changed.connect(self._show_tool)
         reading.veins.changed.connect(self._show_veins)
+        self.filling.changed.connect(self._show_work)
+        self.proposing.changed.connect(self._show_work)
         self._show_tool()
         self._show_veins()
+
+    def _add_veins(self) -> None:
+        """Rows that show the veins, keep them out, and say what counts as one."""
+        veins = self.reading.veins
+        self.veins = QCheckBox()
+        self.keep_out = QCheckBox("Keep out")
+        for box in (self.veins, self.keep_out):
+            box.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+            box.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
+            box.setStyleSheet(f"color: {colours.VEIN}; font-weight: bold")
+        self.veins.setToolTip("The deep veins, which are to be kept out of the thalami. Key V cuts them.")
+        self.veins.clicked.connect(veins.show)
+        self.keep_out.setToolTip("Nothing that is drawn, filled, painted or nudged from now on enters a vein.")
+        self.keep_out.clicked.connect(veins.keep_out)
+        veins.attach(self)
+        self.threshold = _spin(20, 400, 5, " ppb", "A vein rises somewhere so far above what lies around it.")
+        self.threshold.setDecimals(0)
+        self.least = _spin(0, 40, 1, " mm", "Shorter pieces are no veins.")
+        self.margin = _spin(0, 3, 0.25, " mm", "A margin around the veins, against their blooming.")
+        self.margin.setDecimals(2)
+        for spin in (self.threshold, self.least, self.margin):
+            spin.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
+            spin.setKeyboardTracking(False)
+            spin.valueChanged.connect(self._set_veins)
+        narrow(self.threshold, self.least, self.margin)
+        self.add_row(self.veins, self.keep_out, text("margin", wraps=False), self.margin)
+        self.add_row(text("above", wraps=False), self.threshold, text("at least", wraps=False), self.least)
 
     def enter(self) -> None:
         """Show the QSM's grid, the veins where they are wanted, and take the pen."""
@@ -77,40 +116,22 @@ class ThalamusStep(Step):
             self.reading.veins.show()
         super().enter()
 
-    def fill(self) -> None:
-        """Fill each thalamus that has two contours at least, beside the window: it takes up to a second."""
-        reading, case = self.reading, self.reading.case
-        if self._filling is not None or not reading.may_change():
+    def mirror(self) -> None:
+        """Make the mirror image of the contour on show that of the other thalamus; the middle is found once a case."""
+        case, side, z = self.reading.case, self.reading.side, self.reading.display.slice_shown()
+        if case is None or self._mirroring or not self.reading.may_change():
             return
         lines = len(case.journal)
-        self._filling = case
-        self.fill_button.setText("Filling …")
 
         def finished(edit: Edit) -> None:
-            if self._filling is case and len(case.journal) == lines:
-                reading.make(lambda _case: edit)
-                self._filling = None
+            if case is self.reading.case and len(case.journal) == lines:
+                self.reading.make(lambda _case: edit)
 
         def ended() -> None:
-            again = self._filling is case and len(case.journal) != lines  # it was drawn on meanwhile
-            self._filling = None
-            self.fill_button.setText(_FILL)
-            if again:
-                self.fill()
+            self._mirroring = False
 
-        run_in_background(lambda _progress: _filled(case, reading.side), owner=self, finished=finished, ended=ended)
-
-    def _fill_now(self) -> None:
-        """End the filling that is going on, in the case that is about to be left."""
-        case, self._filling = self._filling, None
-        if case is not None and case is self.reading.case:
-            self.reading.make(lambda case: _filled(case, self.reading.side))
-
-    def clear(self) -> None:
-        """Remove this side's contour from the slice on show."""
-        z = self.reading.display.slice_shown()
-        side = self.reading.side
-        self.reading.make(lambda case: clear_slice(case, side, z))
+        self._mirroring = True
+        run_in_background(lambda _progress: mirror_contour(case, side, z), owner=self, finished=finished, ended=ended)
 
     def refresh(self) -> None:
         """Show key slices and live numbers."""
@@ -121,21 +142,15 @@ class ThalamusStep(Step):
         lines = []
         for side in SIDES:
             slices = ", ".join(str(z + 1) for z in case.annotations.keys(side)) or "none yet"
-            lines.append(f"<span style='color:{_COLOUR[side]}'>■</span> {side}: drawn on slices {slices}")
+            how = "proposed, not accepted" if proposed(case, side) else f"drawn on slices {slices}"
+            lines.append(f"<span style='color:{_COLOUR[side]}'>■</span> {side}: {how}")
         self.keys.setText("<br>".join(lines))
         try:
             values = measure_case(case).values
         except ThalIronError as error:
             self.numbers.setText(str(error))
             return
-        rows = "".join(
-            f"<tr><td style='color:{_COLOUR[side]}'>{side}&nbsp;</td>"
-            f"<td align=right>{number(values.get(f'thalamus_{side}_mean_ppb'))} ppb&nbsp;&nbsp;</td>"
-            f"<td align=right>SD {number(values.get(f'thalamus_{side}_sd_ppb'))}&nbsp;&nbsp;</td>"
-            f"<td align=right>{number(values.get(f'thalamus_{side}_ml'), 2)} ml</td></tr>"
-            for side in SIDES
-        )
-        self.numbers.setText(f"<table>{rows}</table>")
+        self.numbers.setText(_table(values))
 
     def done(self) -> bool:
         """Whether both thalami have two contours at least, and are filled between them."""
@@ -147,9 +162,12 @@ class ThalamusStep(Step):
         case = self.reading.case
         if case is None or "qsm" not in case.images:
             return ""
-        undrawn = [side for side in SIDES if len(case.annotations.keys(side)) < 2]
+        waiting = [side for side in SIDES if proposed(case, side)]
+        undrawn = [side for side in SIDES if len(case.annotations.keys(side)) < 2 and side not in waiting]
         if undrawn:
             return f"{' and '.join(undrawn)} not drawn"
+        if waiting:
+            return f"{' and '.join(waiting)} not accepted"
         empty = [side for side in SIDES if empty_slices(case, side)]
         return f"{' and '.join(empty)} not filled" if empty else ""
 
@@ -160,6 +178,8 @@ class ThalamusStep(Step):
             return ""
         for side in SIDES:
             drawn = len(case.annotations.keys(side))
+            if proposed(case, side):
+                return f"correct the {side} thalamus that is proposed, and accept it (Enter)"
             if drawn < 2:
                 return f"draw the {('upper', 'lower')[drawn]} border of the {side} thalamus"
         return "fill between the contours (F)" if self.missing() else ""
@@ -167,25 +187,68 @@ class ThalamusStep(Step):
     def _set_radius(self, value: float) -> None:
         self.reading.radius_mm[self._disc] = value
 
+    def _set_veins(self) -> None:
+        self.reading.veins.set(VeinSettings(self.threshold.value(), self.least.value(), self.margin.value()))
+
     @property
     def _disc(self) -> ToolName:
         """The tool whose radius stands here."""
-        return "vein" if self.reading.tool == "vein" else "nudge"
+        tool = self.reading.tool
+        return tool if tool in ("vein", "paint") else "nudge"
 
     def _show_veins(self) -> None:
         veins = self.reading.veins
         self.veins.setChecked(veins.shown)
         self.veins.setText("Finding veins …" if veins.sought else "Show veins")
+        self.keep_out.setChecked(veins.kept_out)
+        settings = veins.settings
+        if not veins.sought:
+            _put(self.threshold, settings.threshold_ppb)
+            _put(self.least, settings.length_mm)
+            _put(self.margin, settings.margin_mm)
+
+    def _show_work(self) -> None:
+        self.fill_button.setText("Filling …" if self.filling.whole else _FILL)
+        self.map_button.setText("Proposing …" if self.proposing.going_on else _FROM_MAP)
 
     def _show_tool(self) -> None:
         self.radios[self.reading.side].setChecked(True)
         self.radius_label.setText(f"{self._disc.capitalize()} radius")
-        self.radius.blockSignals(True)
-        self.radius.setValue(self.reading.radius_mm[self._disc])
-        self.radius.blockSignals(False)
+        _put(self.radius, self.reading.radius_mm[self._disc])
 
 
-def _filled(case: Case, in_hand: Side) -> Edit:
-    """Edit that fills each thalamus that can be filled; where none can, the error says what the one in hand needs."""
-    drawn = [side for side in SIDES if len(case.annotations.keys(side)) > 1]
-    return fill_between(case, *(drawn or [in_hand]))
+def _table(values: Mapping[str, object]) -> str:
+    """Live numbers of both thalami; beside them, where veins were used, those with all veins in and with none."""
+    rows = []
+    with_veins = any("_veins_" in name for name in values)
+    if with_veins:
+        rows.append("<tr><td></td><td></td><td></td><td></td><td>veins in&nbsp;&nbsp;</td><td>veins out</td></tr>")
+    for side in SIDES:
+        name = f"thalamus_{side}"
+        cells = [
+            f"{number(values.get(f'{name}_mean_ppb'))} ppb",
+            f"SD {number(values.get(f'{name}_sd_ppb'))}",
+            f"{number(values.get(f'{name}_ml'), 2)} ml",
+        ]
+        if with_veins:
+            cells += [number(values.get(f"{name}_veins_{way}_ppb")) for way in ("in", "out")]
+        shown = "".join(f"<td align=right>{cell}&nbsp;&nbsp;</td>" for cell in cells)
+        rows.append(f"<tr><td style='color:{_COLOUR[side]}'>{side}&nbsp;</td>{shown}</tr>")
+    return f"<table>{''.join(rows)}</table>"
+
+
+def _spin(low: float, high: float, step: float, suffix: str, tip: str) -> QDoubleSpinBox:
+    made = QDoubleSpinBox()
+    made.setRange(low, high)
+    made.setSingleStep(step)
+    made.setDecimals(1)
+    made.setSuffix(suffix)
+    made.setToolTip(tip)
+    return made
+
+
+def _put(spin: QDoubleSpinBox, value: float) -> None:
+    """Show a value that nobody entered here."""
+    spin.blockSignals(True)
+    spin.setValue(value)
+    spin.blockSignals(False)
