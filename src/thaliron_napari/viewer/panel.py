@@ -44,6 +44,7 @@ _STEPS: tuple[type[Step], ...] = (
 )
 
 _LISTED = 20  # edits in the menu
+_BESIDE_WORDS_PX = 20  # of a button
 _RETRY_TICKS = 20  # quarters of a second between two tries to write what could not be written of earlier cases
 
 
@@ -187,7 +188,10 @@ class Panel(QWidget):
         self.next_label.setText(f"<b>next:</b> {hint}" if self.reading.case else "open a patient to begin")
         case = self.reading.case
         done = next((edit.words for edit in case.actions(1)), "") if case is not None else ""
-        self.undo_button.setText(f"Undo: {done}" if done else "Undo")
+        metrics, room_px = self.undo_button.fontMetrics(), self.undo_button.width() - _BESIDE_WORDS_PX
+        self.undo_button.setText(
+            metrics.elidedText(f"Undo: {done}" if done else "Undo", Qt.TextElideMode.ElideRight, room_px)
+        )
         self.undo_button.setEnabled(bool(done))
         again = case.undone[-1].words if case is not None and case.undone else ""
         self.redo_button.setEnabled(bool(again))

@@ -1,6 +1,6 @@
 """Step 3: contour both thalami on key slices, fill between, nudge, keep the veins out."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QButtonGroup, QCheckBox, QDoubleSpinBox, QRadioButton, QSizePolicy
@@ -102,7 +102,6 @@ class ThalamusStep(Step):
         self.margin = _spin(0, 3, 0.25, " mm", "A margin around the veins, against their blooming.")
         self.margin.setDecimals(2)
         for spin in (self.threshold, self.least, self.margin):
-            spin.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
             spin.setKeyboardTracking(False)
             spin.valueChanged.connect(self._set_veins)
         narrow(self.threshold, self.least, self.margin)
@@ -219,22 +218,22 @@ class ThalamusStep(Step):
 
 def _table(values: Mapping[str, object]) -> str:
     """Live numbers of both thalami; beside them, where veins were used, those with all veins in and with none."""
-    rows = []
     with_veins = any("_veins_" in name for name in values)
-    if with_veins:
-        rows.append("<tr><td></td><td></td><td></td><td></td><td>veins in&nbsp;&nbsp;</td><td>veins out</td></tr>")
+    heads = ["ppb", "SD", "ml", *(["veins in", "veins out"] if with_veins else [])]
+    rows = [_row("", "", heads)]
     for side in SIDES:
         name = f"thalamus_{side}"
-        cells = [
-            f"{number(values.get(f'{name}_mean_ppb'))} ppb",
-            f"SD {number(values.get(f'{name}_sd_ppb'))}",
-            f"{number(values.get(f'{name}_ml'), 2)} ml",
-        ]
+        cells = [number(values.get(f"{name}_{what}_ppb")) for what in ("mean", "sd")]
+        cells.append(number(values.get(f"{name}_ml"), 2))
         if with_veins:
             cells += [number(values.get(f"{name}_veins_{way}_ppb")) for way in ("in", "out")]
-        shown = "".join(f"<td align=right>{cell}&nbsp;&nbsp;</td>" for cell in cells)
-        rows.append(f"<tr><td style='color:{_COLOUR[side]}'>{side}&nbsp;</td>{shown}</tr>")
+        rows.append(_row(side, f"color:{_COLOUR[side]}", cells))
     return f"<table>{''.join(rows)}</table>"
+
+
+def _row(head: str, style: str, cells: Sequence[str]) -> str:
+    shown = "".join(f"<td align=right style='white-space:nowrap'>&nbsp;&nbsp;{cell}</td>" for cell in cells)
+    return f"<tr><td style='{style}'>{head}</td>{shown}</tr>"
 
 
 def _spin(low: float, high: float, step: float, suffix: str, tip: str) -> QDoubleSpinBox:
@@ -243,6 +242,7 @@ def _spin(low: float, high: float, step: float, suffix: str, tip: str) -> QDoubl
     made.setSingleStep(step)
     made.setDecimals(1)
     made.setSuffix(suffix)
+    made.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
     made.setToolTip(tip)
     return made
 
