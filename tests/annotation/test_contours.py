@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from thaliron_napari.annotation import fill_between_contours, polygon_mask
+from thaliron_napari.annotation.areas import expected_areas, with_areas
+from thaliron_napari.annotation.walking import walked
 from thaliron_napari.errors import AnnotationError
 
 SPACING = np.array([2.0, 0.8, 0.8])
@@ -105,6 +107,35 @@ def test_shape_alone_follows_an_ellipsoid_upright_and_leaning(lean, least):
     assert dice(filled[between], truth[between]) > least
 
 
+def test_a_pointed_end_keeps_its_volume():
+    truth = ellipsoid((20, 60, 60), (20, 24, 24), (18, 16, 16))
+    keys = [np.flatnonzero(truth.any((1, 2)))[0], 10, np.flatnonzero(truth.any((1, 2)))[-1]]
+    filled = fill_between_contours(only(truth, keys), SPACING)
+    assert filled.sum() / truth.sum() == pytest.approx(1, abs=0.1)  # 0.82 by distances alone
+
+
+def test_levels_are_moved_to_the_areas_wanted():
+    level = np.random.default_rng(4).normal(size=(3, 12, 13)).astype(np.float32)
+    assert (with_areas(level, np.array([5.0, 60.7, 1e6])) > 0).sum((1, 2)).tolist() == [5, 60, 155]
+    drawn = level > 3
+    drawn[0, :2, :2] = drawn[2, :4, :2] = True
+    drawn[1] = False
+    np.testing.assert_allclose(expected_areas(drawn, np.array([0, 2])), [4, 6, 8])
+
+
+@pytest.mark.parametrize("unit", [1.0, 1e-3])
+def test_a_walk_takes_a_wrong_edge_to_the_contrast_and_leaves_what_is_certain(unit):
+    shape = (5, 40, 40)
+    truth = ellipsoid(shape, (4, 16, 16), (1e6, 8, 8))
+    image = (truth + np.random.default_rng(5).normal(0, 0.05, shape)).astype(np.float32) * np.float32(unit)
+    distance = 9.0 - np.hypot(*(np.indices(shape)[1:] * 0.8 - 16))  # a ring of 1 mm too wide
+    before = (1 / (1 + np.exp(-distance))).astype(np.float32)
+    free = np.abs(distance) < 4
+    after = walked(before, free, free, SPACING, [image])
+    assert dice(after > 0.5, truth) > 0.95 > dice(before > 0.5, truth) + 0.05
+    np.testing.assert_array_equal(after[~free], before[~free])
+
+
 def test_a_shape_without_overlap_between_its_keys_stays_in_one_piece():
     truth = np.zeros((11, 60, 60), bool)
     for k in range(11):
@@ -193,7 +224,7 @@ def test_a_real_thalamus_from_a_few_slices(shared_data):
     )
     for label in (10, 49):
         truth = labels == label
-        for count, least in ((3, 0.87), (4, 0.90), (5, 0.91)):
+        for count, least in ((3, 0.89), (4, 0.91), (5, 0.92)):
             keys = spread(truth, count)
             filled = fill_between_contours(only(truth, keys), (1, 1, 1), [brain])
             between = np.setdiff1d(np.flatnonzero(truth.any((1, 2))), keys)

@@ -7,13 +7,17 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
+from thaliron_napari.annotation.areas import expected_areas, with_areas
 from thaliron_napari.annotation.carrying import carried_distance_mm
 from thaliron_napari.annotation.margins import BAND_MM, follow_margins, standardised
+from thaliron_napari.annotation.walking import walked
 from thaliron_napari.errors import AnnotationError
 
 MARGIN_MM = 8.0  # around the keys' bounding box, in plane, so that the shape may bulge between keys
 ALIGNMENT = 0.5  # share of the way that overlapping keys are moved onto a common centre before interpolating
 CARRIED = 0.5  # weight of the contours carried along the images, against those interpolated from the keys alone
+AREA = 0.5  # share of the way that a slice's area is moved to the one interpolated from the keys' areas
+HEARD = 0.5  # share of their weight that voxels' looks have before the random walk, which hears the images again
 DRAWN_SD = 0.6  # uncertainty of a drawn edge, in voxels in plane
 SMOOTHING_MM = (0.8, 0.5, 0.5)  # (z, y, x) of an edge that follows an image
 USUAL_SD = 0.3  # and of an interpolated one, in mm for each mm to the nearest key
@@ -98,10 +102,14 @@ def fill_between_contours(
     -----
     The shape is the zero level of the keys' signed distances in mm [2]_, interpolated over the slices by monotone
     cubics [1]_ after moving the keys part of the way onto a common centre (all the way where they hardly overlap).
-    How well this can be trusted is learned by leaving out each inner key in turn. Where there are images, the shape is
-    the mean of this one and of the keys' contours carried along the images (`carrying.carried_distance_mm`): the
-    former knows how structures taper, the latter how this one bends. The edge is then moved by what the images show,
-    see `margins.follow_margins`.
+    Distances alone make ends too thin: the inside of a small key is shallow, the outside around it deep. So the areas
+    are interpolated as well, and each slice goes half of the way to the area that this tells.
+
+    Where there are images, the shape is the mean of this one and of the keys' contours carried along the images
+    (`carrying.carried_distance_mm`): the former knows how structures taper, the latter how this one bends. How well
+    the shape can be trusted is learned by leaving out each inner key in turn. The edge is then moved by what the
+    images show inside, outside and at the margin (`margins.follow_margins`), and at last to where neighbouring voxels
+    differ (`walking.walked`). A random walk draws edges together, so the areas from before it are kept.
 
     References
     ----------
@@ -139,15 +147,34 @@ def fill_between_contours(
         pictures = [standardised(p[crop], near) for p in pictures]
         path = _path(inside, rows, np.arange(len(inside)))
         level_mm += CARRIED * (carried_distance_mm(level_mm[rows], rows, path, near, step, pictures) - level_mm)
-        sd_mm = _edge_sd_mm(inside, rows, step)
-        level_mm = follow_margins(level_mm, sd_mm, inside, rows, step, pictures)
-        level_mm = _smoothed(level_mm > 0, inside, rows, step)
+    level_mm += AREA * (with_areas(level_mm, expected_areas(inside, rows)) - level_mm)
+    if pictures:
+        level_mm = _along_images(level_mm, inside, rows, step, pictures)
     filled = level_mm > 0
     filled[rows] = inside[rows]
     if pictures:
         filled = _connected_with(inside, filled)
     result[crop] = filled
     return result
+
+
+def _along_images(
+    level_mm: NDArray[np.float32],
+    drawn: NDArray[np.bool_],
+    slices: NDArray[np.intp],
+    spacing: NDArray[np.float64],
+    pictures: Sequence[NDArray[np.float32]],
+) -> NDArray[np.float32]:
+    """Move the edge to the margins in the images; signed distance in mm."""
+    odds = follow_margins(level_mm, _edge_sd_mm(drawn, slices, spacing), drawn, slices, spacing, pictures, HEARD)
+    probability = (1 / (1 + np.exp(-np.clip(odds, -20, 20)))).astype(np.float32)
+    probability[slices] = drawn[slices]
+    near = np.abs(level_mm) < BAND_MM
+    free = near.copy()
+    free[slices] = False
+    settled = walked(probability, free, near, spacing, pictures) - np.float32(0.5)
+    settled = with_areas(settled, (odds > 0).sum(axis=(1, 2)))
+    return _smoothed(settled > 0, drawn, slices, spacing)
 
 
 def _in_plane_box(drawn: NDArray[np.bool_], spacing: NDArray[np.float64]) -> tuple[slice, slice]:

@@ -12,6 +12,7 @@ BAND_MM = 6.0  # voxels further than this from the interpolated edge are not rec
 MOST_ODDS = 4.0  # no single voxel's look is trusted beyond these log-odds
 
 SCALES_MM = (0.0, 1.0, 2.0)  # smoothing of the images that the key slices' classifier sees
+SLOPE_MM = 0.8  # and of those whose slope it sees
 POSITION_WEIGHT = 0.5  # of the position against the looks, under the ridge
 RIDGE = 3.0
 MOST_TAUGHT = 3000  # voxels of the key slices that are learned from
@@ -31,6 +32,7 @@ def follow_margins(
     slices: NDArray[np.intp],
     spacing: NDArray[np.float64],
     pictures: Sequence[Float3D],
+    share: float = 1.0,
 ) -> Float3D:
     """Move the interpolated edge to where the images show the structure's margin.
 
@@ -46,6 +48,8 @@ def follow_margins(
     spacing : (z, y, x) in mm
     pictures : sequence of float arrays, shape (z, y, x)
         Images with a variance of about one and without holes, see `standardised`.
+    share : float, optional
+        How much the images count here against the shape: less where another step follows that hears them again.
 
     Returns
     -------
@@ -61,13 +65,14 @@ def follow_margins(
     is where neighbours look alike; the keys tell which of two tissues is meant; and what is near follows the bias field
     and neighbours that no key slice shows.
     """
-    known = level_mm / sd_mm[:, None, None] + KEY_WEIGHT * _as_on_the_keys(level_mm, drawn, slices, spacing, pictures)
+    looks = _as_on_the_keys(level_mm, drawn, slices, spacing, pictures)
+    known = level_mm / sd_mm[:, None, None] + share * KEY_WEIGHT * looks
     smooth = [ndimage.gaussian_filter(p, NOISE_MM / spacing) for p in pictures]
     odds = known
     for _ in range(ROUNDS):
         inside = 1 / (1 + np.exp(-np.clip(odds, -20, 20)))
         inside[slices] = drawn[slices]
-        odds = known + LOCAL_WEIGHT * _as_nearby(inside, np.abs(level_mm) < BAND_MM + 2, spacing, smooth)
+        odds = known + share * LOCAL_WEIGHT * _as_nearby(inside, np.abs(level_mm) < BAND_MM + 2, spacing, smooth)
     return np.asarray(odds, dtype=np.float32)
 
 
@@ -89,11 +94,15 @@ def _as_on_the_keys(
 ) -> Float3D:
     """Log-odds by a ridge-regularised logistic regression on the key slices' voxels near the drawn edge.
 
-    It sees the images smoothed at several scales, the position, and all products of two of these. The position is
-    taken from the structure's centre, which moves from slice to slice.
+    It sees the images smoothed at several scales, how steeply they rise across the expected edge, the position, and
+    all products of two of these. The position is taken from the structure's centre, which moves from slice to slice.
     """
     near = np.abs(level_mm) < BAND_MM
     columns = [(ndimage.gaussian_filter(p, s / spacing) if s else p)[near] for p in pictures for s in SCALES_MM]
+    inwards = _slope(ndimage.gaussian_filter(level_mm, 1 / spacing), spacing)
+    for picture in pictures:
+        rise = _slope(ndimage.gaussian_filter(picture, SLOPE_MM / spacing), spacing)
+        columns.append((rise * inwards).sum(axis=0)[near])
     index = np.nonzero(near)
     centre = np.array([ndimage.center_of_mass(drawn[k]) for k in slices])
     middle = (0, np.interp(index[0], slices, centre[:, 0]), np.interp(index[0], slices, centre[:, 1]))
@@ -116,6 +125,11 @@ def _as_on_the_keys(
     odds = np.zeros(level_mm.shape, dtype=np.float32)
     odds[near] = np.clip(np.einsum("ni,i->n", design(base), beta.astype(np.float32)), -MOST_ODDS, MOST_ODDS)
     return odds
+
+
+def _slope(values: Float3D, spacing: NDArray[np.float64]) -> Float3D:
+    """Slope in plane (y, x) for each mm, shape (2, z, y, x)."""
+    return np.asarray(np.gradient(values, *spacing[1:], axis=(1, 2)), dtype=np.float32)
 
 
 def _logistic_regression(
