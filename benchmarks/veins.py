@@ -9,11 +9,10 @@ brought to cubes of 1 mm, because they know no spacing; of their thresholds each
 this very patient (largest harmonic mean of recall and precision). Seconds are processor time, as a share of Sato's.
 
 The second table says what veins do to the mean susceptibility of both thalami. "Left in" is a contour drawn without
-minding veins: the true thalami, closed over the veins in them, and the true veins that lie on them (within 2 mm in
-plane: an internal cerebral vein is that thick). All biases are against the mean of the map over the true thalami. What
-is found is then taken out, with a margin; "cost" is the share of the true thalami's volume that goes with it. "Put
-back" is the share of the found voxels in the contour that `veins_left_in` restores after all of them were cut out: it
-sees notches and holes, and a vein that lay on the surface leaves neither.
+minding veins: the true thalami, closed over the veins in them, and the true veins that lie on them (`veins_left_in`).
+All biases are against the mean of the map over the true thalami. What is found is then taken out, with a margin; "cost"
+is the share of the true thalami's volume that goes with it. "Put back" is the share of the found voxels in the contour
+that `veins_left_in` restores after all of them were cut out: what the table of a case knows of the exclusion.
 """
 
 import argparse
@@ -27,7 +26,6 @@ from thaliron_napari.annotation import find_veins, veins_left_in
 from thaliron_napari.phantom import make_patient
 
 NEAR_MM = 15.0
-ON_MM = 2.0
 MARGINS_MM = (0.0, 0.5, 1.0)
 CUBE_MM = 1.0
 WIDTHS_MM = (0.6, 0.9, 1.2)  # standard deviations of the peers' filters: veins of 1 to 3 mm
@@ -94,11 +92,7 @@ def ours(of: Subject, threshold_ppb: float | None, margin_mm: float = 0.0) -> tu
 
 def left_in(of: Subject) -> list[np.ndarray]:
     """Both sides as drawn by someone who does not mind veins."""
-    drawn = []
-    for side in of.sides:
-        apart = ndimage.distance_transform_edt(~side, sampling=(1e6, *of.spacing[1:]))
-        drawn.append(veins_left_in(side, of.veins, of.spacing) | (of.veins & (apart <= ON_MM)))
-    return drawn
+    return [veins_left_in(side, of.veins, of.spacing) for side in of.sides]
 
 
 def detection(subjects: dict[int, Subject], threshold_ppb: float | None) -> None:

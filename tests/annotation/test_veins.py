@@ -95,6 +95,8 @@ def test_misfits_are_refused():
             find_veins(np.ones((4, 4, 4)), SPACING, margin_mm=wrong)
         with pytest.raises(AnnotationError, match="reach"):
             veins_left_in(np.ones((4, 4, 4)), np.ones((4, 4, 4)), SPACING, reach_mm=wrong)
+        with pytest.raises(AnnotationError, match="reach"):
+            veins_left_in(np.ones((4, 4, 4)), np.ones((4, 4, 4)), SPACING, beside_mm=wrong)
     with pytest.raises(AnnotationError, match="same three axes"):
         veins_left_in(np.ones((4, 4, 4)), np.ones((4, 4, 5)), SPACING)
 
@@ -161,7 +163,7 @@ def _drawn():
 def test_veins_that_were_cut_out_are_put_back():
     disc, veins = _drawn()
     cut = disc & ~veins
-    back, lost = veins_left_in(cut, veins, SPACING), disc & veins
+    back, lost = veins_left_in(cut, veins, SPACING, beside_mm=0), disc & veins
     assert not (back & ~disc).any()
     edge = (slice(None), slice(None), slice(55, 65))
     # Inside all comes back, at the edge all but the outermost voxels: the closing disc's arc passes behind them.
@@ -173,21 +175,34 @@ def test_veins_that_were_cut_out_are_put_back():
 
 def test_nothing_is_put_back_where_nothing_was_cut():
     disc, veins = _drawn()
-    np.testing.assert_array_equal(veins_left_in(disc, veins, SPACING), disc)
-    np.testing.assert_array_equal(veins_left_in(disc & ~veins, np.zeros_like(disc), SPACING), disc & ~veins)
-    np.testing.assert_array_equal(veins_left_in(disc & ~veins, veins, SPACING, reach_mm=0), disc & ~veins)
-    assert not veins_left_in(np.zeros_like(disc), veins, SPACING).any()
+    np.testing.assert_array_equal(veins_left_in(disc, veins, SPACING, beside_mm=0), disc)
+    np.testing.assert_array_equal(
+        veins_left_in(disc & ~veins, np.zeros_like(disc), SPACING, beside_mm=0), disc & ~veins
+    )
+    np.testing.assert_array_equal(veins_left_in(disc & ~veins, veins, SPACING, reach_mm=0, beside_mm=0), disc & ~veins)
+    assert not veins_left_in(np.zeros_like(disc), veins, SPACING, beside_mm=0).any()
+
+
+def test_a_vein_that_lies_against_the_contour_is_put_back_as_far_as_is_said():
+    disc, veins = _drawn()
+    apart = ndimage.distance_transform_edt(~disc, sampling=(1e6, *SPACING[1:]))
+    for mm in (0.5, 1.0, 2.0):
+        np.testing.assert_array_equal(
+            veins_left_in(disc, veins, SPACING, reach_mm=0, beside_mm=mm), disc | (veins & (apart <= mm))
+        )
+    whole = np.ones((2, 20, 20), bool)
+    np.testing.assert_array_equal(veins_left_in(whole, ~whole | whole, SPACING), whole)
 
 
 def test_each_slice_is_closed_by_itself_and_up_to_the_borders_of_the_image():
     disc, veins = _drawn()
     gap = disc.copy()
     gap[3] = False
-    assert not veins_left_in(gap, veins, SPACING)[3].any()
+    assert not veins_left_in(gap, veins, SPACING, beside_mm=0)[3].any()
     corner = np.ones((2, 20, 20), bool)
     hole = np.zeros_like(corner)
     hole[:, 9:11, 17:19] = True
-    np.testing.assert_array_equal(veins_left_in(corner & ~hole, hole, SPACING), corner)
+    np.testing.assert_array_equal(veins_left_in(corner & ~hole, hole, SPACING, beside_mm=0), corner)
 
 
 def test_on_a_patient_the_veins_cut_out_of_a_closed_thalamus_come_back(patient):
@@ -197,7 +212,7 @@ def test_on_a_patient_the_veins_cut_out_of_a_closed_thalamus_come_back(patient):
     # A vein runs along the upper edge of the thalamus: its mask is moved inwards, so that it is cut out of it.
     veins = np.roll(truth.veins, (-2, -3), axis=(0, 2))
     cut = whole & ~veins
-    back = veins_left_in(cut, veins, qsm.spacing)
+    back = veins_left_in(cut, veins, qsm.spacing, beside_mm=0)
     lost = whole & veins
     assert lost.sum() > 60
     assert 2 * (back & whole).sum() / (back.sum() + whole.sum()) > 0.995

@@ -14,6 +14,7 @@ BOX_MM = (6.0, 2.5, 2.5)  # (z, y, x): no deep vein holds a box of this size, wh
 FAINT_SD = 5.0  # top-hat of a vein's voxels over that of the tissue, in robust standard deviations
 CORE_PPB = 90.0  # top-hat somewhere along a vein: a voxel half filled with venous blood, some 200 ppb above tissue
 LENGTH_MM = 6.0  # shorter pieces are noise
+FAINT_MM = 6.0  # a vein is not faint for longer than this, away from where it is bright; the caudate's body is
 NUCLEUS_PPB = 60.0  # half of what the fainter iron-rich nuclei stand above the tissue
 NUCLEUS_MM = 1.5  # radius of a ball that fits into a nucleus
 NUCLEUS_SPREAD_MM = 1.2  # a nucleus spreads (standard deviation) at least so far in two directions,
@@ -62,8 +63,11 @@ def find_veins(
     -----
     Veins are thin and bright against what lies around them, so they stand out in the white top-hat: the map minus
     its opening [1]_, here by a box into which no deep vein fits. Faint voxels, which a vein fills in part, are taken
-    where they are connected with some as bright as venous blood; short pieces are dropped. What is faint is measured
-    against the spread of the top-hat in the tissue itself, that is the noise and texture of this map.
+    where they are connected with some as bright as venous blood and near to them; short pieces are dropped. What is
+    faint is measured against the spread of the top-hat in the tissue itself, that is the noise and texture of this map.
+    Without the limit on the distance the body of the caudate nucleus, thin and a little bright, comes with the
+    thalamostriate vein along it: a fifth of what is found in some phantoms; with it, some 0.03 fewer of the veins'
+    faint voxels are found.
 
     Iron-rich nuclei (pallidum, red nucleus, substantia nigra) have thin rims too. They are recognised as bright
     bodies that hold a ball, by distances in mm, and are not as elongated as a large vein; they are left out with
@@ -99,7 +103,9 @@ def find_veins(
     return found
 
 
-def veins_left_in(mask: ArrayLike, veins: ArrayLike, spacing: ArrayLike, *, reach_mm: float = 4.0) -> Bool3D:
+def veins_left_in(
+    mask: ArrayLike, veins: ArrayLike, spacing: ArrayLike, *, reach_mm: float = 4.0, beside_mm: float = 2.0
+) -> Bool3D:
     """Put the veins back that were cut out of a contour, or that its outline was drawn round.
 
     What this adds is what the reader's exclusion did: measure a thalamus with it and without.
@@ -113,11 +119,14 @@ def veins_left_in(mask: ArrayLike, veins: ArrayLike, spacing: ArrayLike, *, reac
     spacing : (z, y, x) in mm
     reach_mm : float
         Notches and holes that a disc of this radius does not fit into count as cut out.
+    beside_mm : float
+        What of a vein lies so near to the contour in plane counts as well: a vein on the surface that was left out
+        leaves no notch, and an internal cerebral vein is some 2 mm thick.
 
     Returns
     -------
     bool array, shape (z, y, x)
-        The mask and, on each axial slice, the voxels of the veins that lie in its closing by the disc [1]_.
+        The mask and, on each axial slice, the voxels of the veins beside it or in its closing by the disc [1]_.
 
     Raises
     ------
@@ -135,20 +144,28 @@ def veins_left_in(mask: ArrayLike, veins: ArrayLike, spacing: ArrayLike, *, reac
             f"Veins of {blood.shape} voxels cannot be put back into a mask of {drawn.shape}; "
             "both must have the same three axes (z, y, x)."
         )
-    if not (np.isfinite(reach_mm) and reach_mm >= 0):
-        raise AnnotationError(f"The reach for veins left in is {reach_mm} mm; give a length, or 0 for none.")
+    for length in (reach_mm, beside_mm):
+        if not (np.isfinite(length) and length >= 0):
+            raise AnnotationError(f"The reach for veins left in is {length} mm; give a length, or 0 for none.")
     result = drawn.copy()
     if not (drawn.any() and blood.any()):
         return result
+    widest = max(reach_mm, beside_mm)
+    rim = np.ceil(widest / step[1:]).astype(int) + 1
     z, y, x = ndimage.find_objects(drawn.astype(np.uint8))[0]
-    rim = np.ceil(reach_mm / step[1:]).astype(int) + 1
     near = np.pad(drawn[z, y, x], ((0, 0), (rim[0], rim[0]), (rim[1], rim[1])))
     apart = (APART_MM, step[1], step[2])
-    grown = ndimage.distance_transform_edt(~near, sampling=apart) <= reach_mm
-    closed = ndimage.distance_transform_edt(grown, sampling=apart) > reach_mm
-    # A closing reaches no further than the box around what is closed.
-    inner = closed[:, rim[0] : near.shape[1] - rim[0], rim[1] : near.shape[2] - rim[1]]
-    result[z, y, x] |= inner & blood[z, y, x]
+    away = ndimage.distance_transform_edt(~near, sampling=apart)
+    back = ndimage.distance_transform_edt(away <= reach_mm, sampling=apart) > reach_mm
+    back |= away <= beside_mm
+    # The rim may reach beyond the image.
+    rows, columns = (
+        slice(max(part.start - pad, 0), min(part.stop + pad, n))
+        for part, pad, n in zip((y, x), rim, drawn.shape[1:], strict=True)
+    )
+    first = rows.start - y.start + rim[0], columns.start - x.start + rim[1]
+    inner = back[:, first[0] : first[0] + rows.stop - rows.start, first[1] : first[1] + columns.stop - columns.start]
+    result[z, rows, columns] |= inner & blood[z, rows, columns]
     return result
 
 
@@ -166,7 +183,10 @@ def _veins(
     middle, spread = _middle_and_spread(top_hat[region])
     faint = known & (top_hat > middle + FAINT_SD * spread * (core_ppb / CORE_PPB))
     faint &= ~_nuclei(known & (smooth > float(np.median(smooth[region])) + NUCLEUS_PPB), spacing)
-    return _pieces(faint, faint & (top_hat > core_ppb), spacing, long_mm)
+    core = faint & (top_hat > core_ppb)
+    if core.any():
+        faint &= ndimage.distance_transform_edt(~core, sampling=spacing) <= FAINT_MM
+    return _pieces(faint, core, spacing, long_mm)
 
 
 def _widened(veins: Bool3D, spacing: NDArray[np.float64], margin_mm: float) -> Bool3D:
