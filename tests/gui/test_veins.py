@@ -100,10 +100,10 @@ def test_the_tool_shows_the_veins_and_h_hides_them(panel: Panel, phantom_case: C
     assert panel.reading.radius_mm["vein"] == step.radius.value() == 2.5
     assert step.isVisible()
     assert step.veins.isChecked()
-    assert step.veins.text() == "Finding veins …"
+    assert step.veins.text() == "Finding …"
     wait_until(lambda: layer(panel) is not None, "the veins")
     QTest.qWait(50)
-    assert step.veins.text() == "Show veins"
+    assert step.veins.text() == "Veins"
     veins = panel.reading.veins.mask()
     np.testing.assert_array_equal(np.asarray(layer(panel).data) > 0, veins)
     assert not phantom_case.done
@@ -132,7 +132,7 @@ def test_the_tool_shows_the_veins_and_h_hides_them(panel: Panel, phantom_case: C
     assert not layer(panel).visible
     hand.press(step.veins)  # at once, from what was found
     assert layer(panel).visible
-    assert step.veins.text() == "Show veins"
+    assert step.veins.text() == "Veins"
     np.testing.assert_array_equal(np.asarray(layer(panel).data) > 0, veins)
     open_step(panel, StudyStep)
     panel.reading.display.show("flair")

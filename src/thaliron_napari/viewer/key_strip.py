@@ -48,7 +48,7 @@ class KeyStrip(QWidget):
         self.setMouseTracking(True)
         if canvas is not None:
             canvas.installEventFilter(self)
-        reading.display.moved.connect(self._repaint)
+        reading.display.moved.connect(self._follow)
         reading.changed.connect(self.refresh)
         reading.case_opened.connect(self.refresh)
         self.refresh()
@@ -85,7 +85,9 @@ class KeyStrip(QWidget):
             self._place()
         return False
 
-    def _repaint(self) -> None:
+    def _follow(self) -> None:
+        """Show where the reading is, and go where another grid or a view in 3D is on show."""
+        self._place()
         self.update()
 
     def paintEvent(self, _event: Any) -> None:

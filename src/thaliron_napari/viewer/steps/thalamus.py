@@ -198,7 +198,7 @@ class ThalamusStep(Step):
     def _show_veins(self) -> None:
         veins = self.reading.veins
         self.veins.setChecked(veins.shown)
-        self.veins.setText("Finding veins …" if veins.sought else "Show veins")
+        self.veins.setText("Finding …" if veins.sought else "Veins")
         self.keep_out.setChecked(veins.kept_out)
         settings = veins.settings
         if not veins.sought:
