@@ -90,7 +90,7 @@ def walker(keys: np.ndarray, spacing: np.ndarray, images: list[np.ndarray]) -> n
     seeds[drawn] = np.where(keys[box][drawn], 1, 2)
     seen = np.stack([image[box].astype(float) / image[box].std() for image in images], axis=-1)
     filled = keys.copy()
-    filled[box] = random_walker(seen, seeds, mode="cg_j", prob_tol=0.01, spacing=spacing, channel_axis=-1) == 1
+    filled[box] = random_walker(seen, seeds, mode="cg_j", tol=1e-5, spacing=spacing, channel_axis=-1) == 1
     return filled
 
 
