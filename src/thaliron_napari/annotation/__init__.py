@@ -2,6 +2,7 @@
 
 from thaliron_napari.annotation.contours import fill_between_contours, polygon_mask
 from thaliron_napari.annotation.csf import csf_roi
+from thaliron_napari.annotation.first_contour import first_contour
 from thaliron_napari.annotation.lesions import grow_lesion, lesion_in_box
 from thaliron_napari.annotation.midline import Midline, midline, mirrored
 from thaliron_napari.annotation.nudge import cut_veins, drop_crumbs, nudge, push_direction
@@ -16,6 +17,7 @@ __all__ = [
     "drop_crumbs",
     "fill_between_contours",
     "find_veins",
+    "first_contour",
     "grow_lesion",
     "lesion_in_box",
     "midline",

@@ -1,5 +1,6 @@
 """A first contour of the thalami for nothing: from another program's label map, or from one click and the images."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -115,12 +116,13 @@ def _label_maps(case: Case) -> Iterator[Path]:
             folder = tool / subject
             for pattern in _KNOWN_NAMES if folder.is_dir() else ():
                 beside = [folder.glob(f"{way}{pattern}") for way in ("", "anat/", "ses-*/anat/")]
-                yield from (path for paths in beside for path in sorted(paths) if _fits(case, path))
+                yield from (path for paths in beside for path in sorted(paths) if _fits(case, path, tool))
 
 
-def _fits(case: Case, path: Path) -> bool:
-    """Whether a file is of this case's session, and has the thalami of both sides."""
-    if case.session and "ses-" in path.as_posix() and f"ses-{case.session}" not in path.as_posix():
+def _fits(case: Case, path: Path, tool: Path) -> bool:
+    """Whether a file in a tool's folder is of this case's session, and has the thalami of both sides."""
+    sessions = set(re.findall(r"ses-([0-9A-Za-z]+)", path.relative_to(tool).as_posix()))
+    if case.session and sessions - {case.session}:
         return False
     try:
         there = np.unique(read_label_map(path).data)
