@@ -3,7 +3,7 @@
     python benchmarks/nudge.py [--moves 300]
 
 A slice of 416 x 320 voxels of 0.5 mm with a contour of some 25 x 17 mm, a disc of 5 mm in radius, movements of 0.5 to
-12 mm at the contour's edge, with a wall of veins to keep out. Peers in the same run: discs set down every voxel along the way
+12 mm at its edge, with a wall of veins to keep out. Peers in the same run: discs set down every voxel along the way
 (scikit-image's `draw.disk`, what a brush does), and the way drawn as a polygon with round ends (shapely's buffer and
 scikit-image's `polygon2mask`). Milliseconds of processor time; "differs" is how many voxels a movement's area differs
 from that of discs set down every twentieth of a voxel.
