@@ -6,6 +6,7 @@ from thaliron_napari.annotation.first_contour import first_contour
 from thaliron_napari.annotation.lesions import grow_lesion, lesion_in_box
 from thaliron_napari.annotation.midline import Midline, midline, mirrored
 from thaliron_napari.annotation.nudge import cut_veins, drop_crumbs, nudge, push_direction
+from thaliron_napari.annotation.splitting import split_by_line, split_by_seeds
 from thaliron_napari.annotation.tissue import NormalTissue, normal_tissue
 from thaliron_napari.annotation.veins import find_veins, veins_left_in
 
@@ -26,5 +27,7 @@ __all__ = [
     "nudge",
     "polygon_mask",
     "push_direction",
+    "split_by_line",
+    "split_by_seeds",
     "veins_left_in",
 ]

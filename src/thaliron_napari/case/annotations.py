@@ -1,6 +1,6 @@
 """What a reader has drawn and said about one patient, as arrays and facts. Only edits change it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -12,6 +12,9 @@ from thaliron_napari.errors import CaseError
 Side = Literal["left", "right"]
 SIDES: tuple[Side, Side] = ("left", "right")
 SIDE_LABEL: dict[Side, int] = {"left": 1, "right": 2}
+
+Index = tuple[int, int, int]
+"""A voxel, (z, y, x)."""
 
 LabelMapName = Literal["thalami", "veins", "lesions"]
 LABEL_MAPS: dict[LabelMapName, Literal["qsm", "flair"]] = {"thalami": "qsm", "veins": "qsm", "lesions": "flair"}
@@ -33,7 +36,8 @@ class CsfCircle:
     radius_mm: float
 
 
-LesionState = Literal["proposed", "accepted", "rejected"]
+LesionState = Literal["proposed", "accepted", "rejected", "flagged"]
+"""A flagged lesion waits for another look: it stays in the list and on show, and is not counted until accepted."""
 
 
 @dataclass(frozen=True)
@@ -43,20 +47,30 @@ class Lesion:
     Parameters
     ----------
     number : int
-    state : {"proposed", "accepted", "rejected"}
+    state : {"proposed", "accepted", "rejected", "flagged"}
     seed : tuple of int
         Index (z, y, x) of the first click on the FLAIR grid.
     sensitivity : float
         0 (tight) to 1 (generous), as it was grown.
     enhancing : bool or None
         The reader's word; None: not said.
+    also, outside : tuple of indices
+        Further seeds, and points that are kept out of it.
+    note : str
+        In the reader's words; may be empty.
+    source : str
+        Where it came from: ``click``, ``detector``, or the name of another program's file.
     """
 
     number: int
     state: LesionState
-    seed: tuple[int, int, int]
+    seed: Index
     sensitivity: float = 0.5
     enhancing: bool | None = None
+    also: tuple[Index, ...] = ()
+    outside: tuple[Index, ...] = ()
+    note: str = ""
+    source: str = "click"
 
     def to_fact(self) -> dict[str, Any]:
         """The fact ``lesion/<number>``."""
@@ -65,6 +79,10 @@ class Lesion:
             "seed": list(self.seed),
             "sensitivity": self.sensitivity,
             "enhancing": self.enhancing,
+            "also": [list(point) for point in self.also],
+            "outside": [list(point) for point in self.outside],
+            "note": self.note,
+            "source": self.source,
         }
 
 
@@ -119,10 +137,25 @@ class Annotations:
     def lesion(self, number: int) -> Lesion:
         """A lesion by its number."""
         fact = self.facts[f"lesion/{number}"]
-        z, y, x = fact["seed"]
-        return Lesion(number, fact["state"], (z, y, x), fact["sensitivity"], fact["enhancing"])
+        return Lesion(
+            number,
+            fact["state"],
+            _index(fact["seed"]),
+            fact["sensitivity"],
+            fact["enhancing"],
+            # Journals of the first version have none of these.
+            tuple(_index(point) for point in fact.get("also", ())),
+            tuple(_index(point) for point in fact.get("outside", ())),
+            fact.get("note", ""),
+            fact.get("source", "click"),
+        )
 
     def registration(self, image: str) -> NDArray[np.float64]:
         """Rigid transform from FLAIR world to an image's world (RAS mm); the identity where none was found yet."""
         fact = self.facts.get(f"registration/{image}")
         return np.eye(4) if fact is None else np.array(fact["matrix"], dtype=np.float64)
+
+
+def _index(fact: Sequence[int]) -> Index:
+    z, y, x = fact
+    return z, y, x

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from thaliron_napari.case.annotations import SIDES, Side
 from thaliron_napari.case.bids import dataset_root
-from thaliron_napari.case.case import Case, Role
+from thaliron_napari.case.case import Case
+from thaliron_napari.case.placing import between, image_of
 from thaliron_napari.case.thalamus import Box, images_on_qsm_grid
 from thaliron_napari.case.veins import kept_out
 from thaliron_napari.errors import CaseError, ThalIronError
@@ -85,7 +86,7 @@ def contours_from_label_map(case: Case, path: Path) -> dict[Side, NDArray[np.boo
         When the file cannot be read as a label map.
     """
     labels = read_label_map(path)
-    grid, to_map = case.volume("qsm").grid, _from_qsm(case, _image_of(case, labels))
+    grid, to_map = case.volume("qsm").grid, between(case, "qsm", image_of(case, labels.grid))
     found: dict[Side, NDArray[np.bool_]] = {}
     for side in SIDES:
         share = Volume((labels.data == FREESURFER_LABEL[side]).astype(np.float32), labels.grid)
@@ -129,19 +130,3 @@ def _fits(case: Case, path: Path, tool: Path) -> bool:
     except ThalIronError:
         return False
     return all(label in there for label in FREESURFER_LABEL.values())
-
-
-def _image_of(case: Case, labels: Volume) -> Role:
-    """The image in whose world a label map lies."""
-    roles: tuple[Role, ...] = ("qsm", "flair", "t1")
-    same = [role for role in roles if role in case.images and case.images[role].grid.same_as(labels.grid)]
-    return next(iter(same), "t1" if "t1" in case.images else "flair" if "flair" in case.images else "qsm")
-
-
-def _from_qsm(case: Case, role: Role) -> NDArray[np.float64]:
-    """From the world of the QSM to that of an image (RAS mm)."""
-    to_flair = np.linalg.inv(case.annotations.registration("qsm"))
-    if role == "qsm":
-        return np.eye(4)
-    own = np.eye(4) if role == "flair" else case.annotations.registration(role)
-    return np.asarray(own @ to_flair)

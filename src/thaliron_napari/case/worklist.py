@@ -162,7 +162,7 @@ def parts_of(facts: Mapping[str, Any], images: tuple[Role, ...]) -> dict[str, bo
             parts[f"{side} CSF"] = f"csf/{side}" in facts
     if "flair" in images:
         states = [fact.get("state") for name, fact in facts.items() if name.startswith("lesion/")]
-        parts["lesions"] = bool(states) and "proposed" not in states
+        parts["lesions"] = bool(states) and not {"proposed", "flagged"} & set(states)
     return parts
 
 
