@@ -47,7 +47,8 @@ def test_totals_of_files(head, tmp_path) -> None:
     assert measure_files(lesions=tmp_path / "mask.nii.gz")[0].values == record.values
     nib.save(nib.Nifti1Image(np.zeros(data.shape, np.uint8), image.affine), tmp_path / "none.nii.gz")
     none, _ = measure_files(lesions=tmp_path / "none.nii.gz")
-    assert none.values == {"lesion_ml": 0.0, "log_lesion_ml": None, "lesion_count": 0}
+    nothing = dict.fromkeys(("log_lesion_ml", "lesion_median_ml", "lesion_largest_ml"))
+    assert none.values == {"lesion_ml": 0.0, "lesion_count": 0, **nothing}
 
 
 def test_only_what_the_reader_accepted_counts(head) -> None:

@@ -83,11 +83,13 @@ def _on_csf(values: dict[str, float]) -> list[str]:
 
 
 def _on_lesions(case: Case) -> list[str]:
-    proposed = sum(lesion.state == "proposed" for lesion in case.annotations.lesions())
-    if not proposed:
-        return []
-    are = "lesion is" if proposed == 1 else "lesions are"
-    return [f"{proposed} {are} proposed but neither accepted nor rejected, and not counted."]
+    said = []
+    for state in ("proposed", "flagged"):
+        count = sum(lesion.state == state for lesion in case.annotations.lesions())
+        if count:
+            are = "lesion is" if count == 1 else "lesions are"
+            said.append(f"{count} {are} {state} but neither accepted nor rejected, and not counted.")
+    return said
 
 
 def _on_images(case: Case) -> list[str]:

@@ -22,7 +22,7 @@ from thaliron_napari.errors import GridError
 from thaliron_napari.imaging import Grid
 from thaliron_napari.imaging.files import replace_file, write_json
 from thaliron_napari.measurement.dictionary import dictionary_of
-from thaliron_napari.measurement.lesions import measure_lesions
+from thaliron_napari.measurement.lesions import lesion_totals, measure_lesions
 from thaliron_napari.measurement.susceptibility import relative_ppb, statistics_of
 
 Value = float | int | str | None
@@ -176,7 +176,7 @@ def measure_lesion_map(flair: NDArray[np.float32] | None, labels: NDArray[np.int
     if np.unique(labels[labels > 0]).size == 1:
         labels, _ = ndimage.label(labels, np.ones((3, 3, 3)), output=np.int32)
     measures = measure_lesions(np.zeros(labels.shape, np.float32) if flair is None else flair, labels, grid)
-    return _totals([m.ml for m in measures])
+    return {**lesion_totals([m.ml for m in measures])}
 
 
 def write_record(case: Case) -> Path:
@@ -197,7 +197,7 @@ def write_record(case: Case) -> Path:
 
 
 def write_lesions(case: Case) -> Path:
-    """Write one row a lesion: number, volume, centre, signal, the reader's word on it and on its enhancement.
+    """Write one row a lesion: its numbers, where it came from, and the reader's word on it and its enhancement.
 
     Raises
     ------
@@ -207,14 +207,16 @@ def write_lesions(case: Case) -> Path:
     assert case.folder is not None, "a case in memory has no files"
     flair = case.volume("flair")
     measures = {m.number: m for m in measure_lesions(flair.data, case.annotations.maps["lesions"], flair.grid)}
-    columns = ("number", "ml", "r_mm", "a_mm", "s_mm", "mean_flair", "state", "enhancing")
+    columns = ("number", "ml", "r_mm", "a_mm", "s_mm", "mean_flair", "state", "enhancing", "slices", "source", "note")
     rows = ["\t".join(columns)]
     for lesion in case.annotations.lesions():
         measure = measures.get(lesion.number)
         numbers = (measure.ml, *measure.centre_mm, measure.mean) if measure else ()
         cells = [f"{value:.4f}" for value in numbers] or ["0", "n/a", "n/a", "n/a", "n/a"]
         enhancing = "n/a" if lesion.enhancing is None else str(int(lesion.enhancing))
-        rows.append("\t".join([str(lesion.number), *cells, lesion.state, enhancing]))
+        slices = str(measure.slices) if measure else "0"
+        words = (" ".join(text.split()) or "n/a" for text in (lesion.source, lesion.note))  # no tab ends a cell early
+        rows.append("\t".join([str(lesion.number), *cells, lesion.state, enhancing, slices, *words]))
     path = case.folder / f"{case.stem}_desc-lesions.tsv"
     with writing_to(case):
         replace_file(path, lambda beside: beside.write_text("\n".join(rows) + "\n", "utf-8"))
@@ -230,22 +232,15 @@ def _measure_review(case: Case) -> dict[str, Value]:
     labels = case.annotations.maps["lesions"]
     sizes = np.bincount(labels[labels != 0])
     voxel_ml = case.images["flair"].grid.voxel_ml
-    values = _totals([float(sizes[k.number]) * voxel_ml for k in accepted if k.number < sizes.size])
+    volumes = [float(sizes[k.number]) * voxel_ml for k in accepted if k.number < sizes.size]
+    values: dict[str, Value] = {**lesion_totals([volume for volume in volumes if volume > 0])}
     said = [lesion.enhancing for lesion in accepted if lesion.enhancing is not None]
     values["enhancing"] = int(any(said)) if said else None
-    values["lesions_proposed"] = sum(lesion.state == "proposed" for lesion in case.annotations.lesions())
+    for state in ("proposed", "flagged"):
+        values[f"lesions_{state}"] = sum(lesion.state == state for lesion in case.annotations.lesions())
     return values
 
 
 def _known(value: Value) -> Value:
     """None in place of what cannot be computed, such as the standard deviation of one voxel."""
     return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _totals(volumes_ml: list[float]) -> dict[str, Value]:
-    total = float(sum(volumes_ml))
-    return {
-        "lesion_ml": total,
-        "log_lesion_ml": float(np.log(total)) if total > 0 else None,
-        "lesion_count": len(volumes_ml),
-    }
