@@ -70,7 +70,7 @@ def erase(reading: Reading, event: Any) -> Drag:
 
 def _outline(reading: Reading, event: Any, *, take_away: bool) -> Drag:
     adds = "Shift" in event.modifiers
-    cut = _cut(reading, event)
+    cut = cut_at(reading, event)
     path = [cut.point(event)]
     yield
     while event.type == "mouse_move":
@@ -86,7 +86,7 @@ def _outline(reading: Reading, event: Any, *, take_away: bool) -> Drag:
 
 def polygon(reading: Reading, event: Any) -> Drag:
     """A corner of a polygon; near the first or the last one it closes it."""
-    cut = _cut(reading, event)
+    cut = cut_at(reading, event)
     yield
     while event.type == "mouse_move":
         yield
@@ -133,7 +133,7 @@ def close_line(reading: Reading, z: int, path: Sequence[Point], words: str) -> N
 
 def paint(reading: Reading, event: Any) -> Drag:
     """Add to the contour what a disc goes over, or with Shift take it away."""
-    cut, wipes = _cut(reading, event), "Shift" in event.modifiers
+    cut, wipes = cut_at(reading, event), "Shift" in event.modifiers
     case, radius = reading.case, reading.radius_mm["paint"]
     assert case is not None
     labels = cut.of(case.annotations.label_map("thalami"))
@@ -147,7 +147,7 @@ def paint(reading: Reading, event: Any) -> Drag:
         disc = nudge(nothing, at, here, radius, cut.spacing, push="out")
         return mask & ~disc if wipes else mask | (disc & ~closed)
 
-    mask = yield from _sweep(reading, cut, event, radius, before, move)
+    mask = yield from sweep(reading, cut, event, radius, before, move, _layer(reading))
     _finish(reading, cut, before, mask, "wipe" if wipes else "paint")
 
 
@@ -157,20 +157,21 @@ def nudge_edge(reading: Reading, event: Any) -> Drag:
     if "Alt" in event.modifiers:
         yield from _cut_veins(reading, event, radius)
         return
-    cut = _cut(reading, event)
+    cut = cut_at(reading, event)
     before = _in_hand(reading, cut, event, "nudge")
     case = reading.case
     if before is None or case is None:
         return
     closed = _closed(case, cut, cut.of(case.annotations.label_map("thalami")), before)
     push = push_direction(before, cut.point(event), cut.spacing)
-    mask = yield from _sweep(
+    mask = yield from sweep(
         reading,
         cut,
         event,
         radius,
         before,
         lambda mask, at, here: nudge(mask, at, here, radius, cut.spacing, keep_out=closed, push=push),
+        _layer(reading),
     )
     if push == "in":
         mask = drop_crumbs(before, mask, radius, cut.spacing)
@@ -183,7 +184,7 @@ def vein(reading: Reading, event: Any) -> Drag:
 
 
 def _cut_veins(reading: Reading, event: Any, radius: float) -> Drag:
-    cut = _cut(reading, event)
+    cut = cut_at(reading, event)
     before = _in_hand(reading, cut, event, "cut veins of")
     if before is None:
         return
@@ -193,13 +194,14 @@ def _cut_veins(reading: Reading, event: Any, radius: float) -> Drag:
         reading.veins.show()
         return
     veins = cut.of(found.mask)
-    mask = yield from _sweep(
+    mask = yield from sweep(
         reading,
         cut,
         event,
         radius,
         before,
         lambda mask, at, here: cut_veins(mask, veins, at, here, radius, cut.spacing),
+        _layer(reading),
     )
     _finish(reading, cut, before, mask, "cut veins of", lambda case: record_veins(case, found))
 
@@ -218,7 +220,8 @@ def propose(reading: Reading, event: Any) -> Drag:
         reading.proposal_asked.emit(side, (z, y, x))
 
 
-def _cut(reading: Reading, event: Any) -> Cut:
+def cut_at(reading: Reading, event: Any) -> Cut:
+    """The slice that an event is on."""
     display, across = reading.display, getattr(event, "across", 0)
     first, second = (float(step) for axis, step in enumerate(display.grid.spacing) if axis != across)
     index = display.slice_shown() if across == 0 else round(float(display.place()[across]))
@@ -243,18 +246,29 @@ def _closed(case: Case, cut: Cut, labels: NDArray[Any], own: Slice) -> Slice:
     return closed | (cut.of(case.annotations.maps["veins"]) != 0) if keeps_out(case) else closed
 
 
-def _sweep(
-    reading: Reading, cut: Cut, event: Any, radius: float, mask: Slice, move: Callable[[Slice, Point, Point], Slice]
-) -> Generator[None, None, Slice]:
-    """Go over the contour with a disc, from press to release, and show what it becomes; returns that.
+def _layer(reading: Reading) -> tuple[str, int]:
+    return "thalami", SIDE_LABEL[reading.side]
 
-    `move` says what the disc makes of a mask on its way from one point in mm to another.
+
+def sweep(
+    reading: Reading,
+    cut: Cut,
+    event: Any,
+    radius: float,
+    mask: Slice,
+    move: Callable[[Slice, Point, Point], Slice],
+    layer: tuple[str, int],
+) -> Generator[None, None, Slice]:
+    """Go over a mask with a disc, from press to release, and show what it becomes; returns that.
+
+    `move` says what the disc makes of a mask on its way from one point in mm to another; `layer` names the label layer
+    and the code in which the mask is shown.
     """
-    label = SIDE_LABEL[reading.side]
+    name, code = layer
     at = cut.point(event)
     mask = move(mask, at, at)
     while True:
-        reading.display.labels.preview_slice(cut.across, cut.index, mask, label)
+        reading.display.labels.preview_slice(name, cut.across, cut.index, mask, code)
         if cut.across == 0:
             reading.pen.circle(at, radius)
         yield

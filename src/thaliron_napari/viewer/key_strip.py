@@ -87,7 +87,8 @@ class KeyStrip(QWidget):
 
     def _follow(self) -> None:
         """Show where the reading is, and go where another grid or a view in 3D is on show."""
-        self._place()
+        if self._wanted() == self.isHidden():
+            self._place()
         self.update()
 
     def paintEvent(self, _event: Any) -> None:
@@ -126,11 +127,15 @@ class KeyStrip(QWidget):
         display = self.reading.display
         display.scroll(self.slice_at(event.position().y()) - display.slice_shown())
 
-    def _place(self) -> None:
-        display, canvas = self.reading.display, self.parentWidget()
+    def _wanted(self) -> bool:
+        """Whether there is anything to show, and the plane on which it lies is on show."""
         drawn = any(there.keys or there.generated for there in self._thalami.values())
-        shown = canvas is not None and drawn and display.grid_name == "qsm" and display.viewer.dims.ndisplay == 2
-        self.setVisible(shown)
+        display = self.reading.display
+        return drawn and display.grid_name == "qsm" and display.viewer.dims.ndisplay == 2
+
+    def _place(self) -> None:
+        canvas, shown = self.parentWidget(), self._wanted()
+        self.setVisible(canvas is not None and shown)
         if canvas is not None and shown:
             width = 3 + 2 * (_COLUMN_PX + 1)
             self.setGeometry(canvas.width() - width, 0, width, canvas.height())

@@ -59,11 +59,11 @@ def key_groups(reading: Reading) -> dict[str, dict[str, KeyAction]]:
                 "the other thalamus: near the middle of the head, where the hand alone does not say which",
                 lambda: reading.choose_side("right" if reading.side == "left" else "left"),
             ),
-            "[": KeyAction("smaller tool", lambda: reading.change_radius(-0.5)),
-            "]": KeyAction("larger tool", lambda: reading.change_radius(0.5)),
+            "[": KeyAction("smaller tool, or a tighter lesion", lambda: reading.change_radius(-0.5)),
+            "]": KeyAction("larger tool, or a more generous lesion", lambda: reading.change_radius(0.5)),
             "F": KeyAction("fill both thalami between their contours", reading.fill_asked.emit),
             "Enter": KeyAction(
-                "close the polygon; accept the proposed contours, or the proposed lesion",
+                "close the polygon; accept the proposed contours, or the selected lesion",
                 lambda: close_polygon(reading) if reading.corners else reading.accept(),
             ),
             "Backspace": KeyAction(
@@ -77,6 +77,8 @@ def key_groups(reading: Reading) -> dict[str, dict[str, KeyAction]]:
                 "the selected lesion enhances after gadolinium, or does not; three states in turn",
                 reading.turn_enhancing,
             ),
+            "PageDown": KeyAction("the next lesion of the list", lambda: reading.next_lesion(1)),
+            "PageUp": KeyAction("the lesion before this one", lambda: reading.next_lesion(-1)),
             "Delete": KeyAction("delete the selected lesion", reading.delete_selected),
             "Escape": KeyAction("drop the stroke that is going on, or put the tool down", reading.escape),
         },
@@ -107,14 +109,16 @@ def key_groups(reading: Reading) -> dict[str, dict[str, KeyAction]]:
 
 MOUSE = {
     "left button": "what the tool in hand says; without a tool, the crosshair",
-    "Shift + left drag": "with Draw and Polygon: add to the contour; with Paint: wipe it away",
-    "left drag on a side plane": "with Nudge, Vein and Paint: the same there; elsewhere the crosshair",
+    "Shift + left drag": "with Draw and Polygon: add to the contour; with Paint and Retouch: wipe away",
+    "Shift + click": "with Lesion: add what is there to the selected lesion",
+    "Ctrl + click": "with Lesion: keep what is there out of the selected lesion",
+    "left drag on a side plane": "with Nudge, Vein, Paint and Retouch: the same there; elsewhere the crosshair",
     "Alt + left drag": "with Nudge: cut the veins under the disc out of the contour",
     "right drag": "window of the image in front: sideways its width, up and down its level",
     "middle drag": "move the picture",
     "wheel": "through the slices",
     "Ctrl + wheel": "zoom about the cursor",
-    "Shift + wheel": "radius of the tool",
+    "Shift + wheel": "radius of the tool; with Lesion, how far the selected one grows",
 }
 """What the mouse does on the picture."""
 

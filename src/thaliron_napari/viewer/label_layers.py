@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from napari.layers import Labels
 from numpy.typing import NDArray
+from qtpy.QtCore import QTimer
 
 from thaliron_napari.case import Case, Edit
 from thaliron_napari.case.csf import csf_mask
@@ -28,6 +29,7 @@ VEINS = "veins"
 _LIVES_ON: dict[str, GridName] = {"thalami": "qsm", "CSF": "qsm", "lesions": "flair", VEINS: "qsm"}
 _EVERYWHERE: Box = (slice(None), slice(None), slice(None))
 _FILLED = 0.7
+_BLINK_MS = 180
 
 
 _imports = threading.Thread(target=lambda: Labels(np.zeros((1, 1), np.uint8)), daemon=True)
@@ -75,6 +77,10 @@ class LabelLayers:
         """Width of outlines; none in 3D, where napari cannot show them and warns."""
         return 1 if self.outlines and self.viewer.dims.ndisplay == 2 else 0
 
+    @property
+    def _opacity(self) -> float:
+        return 1.0 if self.outlines else _FILLED
+
     def _on_ndisplay(self, _event: Any = None) -> None:
         for layer in self._layers.values():
             layer.contour = self._contour
@@ -112,7 +118,7 @@ class LabelLayers:
             name=name,
             scale=grid.spacing,
             colormap=colormap(COLOURS[name]),
-            opacity=1.0 if self.outlines else _FILLED,
+            opacity=self._opacity,
             units="mm",
             metadata={OURS: name},
         )
@@ -139,33 +145,33 @@ class LabelLayers:
         for name in dict.fromkeys(name for name, _box in touched):
             self._refresh(name)
 
-    def preview_slice(self, across: int, index: int, side_mask: NDArray[np.bool_], code: int) -> None:
-        """Show a thalamus on one slice as it would become, without changing the case.
+    def preview_slice(self, name: str, across: int, index: int, mask: NDArray[np.bool_], code: int) -> None:
+        """Show a thalamus or a lesion on one slice as it would become, without changing the case.
 
         Parameters
         ----------
+        name : {"thalami", "lesions"}
         across : int
             Axis of (z, y, x) that the slice cuts.
         index : int
-        side_mask : bool array
+        mask : bool array
             Over the other two axes.
         code : int
-            1 left, 2 right.
+            Of the thalamus, or of the lesion as it is shown.
         """
-        if "thalami" not in self._codes:
+        if name not in self._codes:
             return
-        whole: Box = (slice(None), slice(None), slice(None))
-        box = (*whole[:across], slice(index, index + 1), *whole[across + 1 :])
-        self._previewed = "thalami", (box[0], box[1], box[2])
-        shown = self._codes["thalami"][box].ravel()
-        own, generated = shown == code, shown == code + GENERATED
-        wanted = side_mask.ravel() & (own | generated | (shown == 0))
+        box = (*_EVERYWHERE[:across], slice(index, index + 1), *_EVERYWHERE[across + 1 :])
+        self._previewed = name, (box[0], box[1], box[2])
+        shown = self._codes[name][box].ravel()
+        own, generated = shown == code, (shown == code + GENERATED) & (name == "thalami")
+        wanted = mask.ravel() & (own | generated | (shown == 0))
         # Flat: eight times as fast as over rows and columns. What was filled between becomes drawn.
         changed = np.flatnonzero((own != wanted) | generated if across == 0 else (own | generated) != wanted)
-        rows, columns = np.divmod(changed, side_mask.shape[1])
+        rows, columns = np.divmod(changed, mask.shape[1])
         places = [rows, columns]
         places.insert(across, np.full(rows.shape, index))
-        self._set("thalami", tuple(places), np.where(wanted[changed], code, 0).astype(np.uint8))
+        self._set(name, tuple(places), np.where(wanted[changed], code, 0).astype(np.uint8))
 
     def preview_box(self, name: str, box: Box, mask: NDArray[np.bool_], code: int) -> None:
         """Show some voxels of a label layer as they would become, without changing the case."""
@@ -195,12 +201,19 @@ class LabelLayers:
         self._copy("lesions")
         self._refresh("lesions")
 
+    def blink(self, name: str) -> None:
+        """Take a layer out of sight for a moment, so that the eye finds what is there."""
+        layer = self._layers.get(name)
+        if layer is not None:
+            layer.opacity = 0.0
+            QTimer.singleShot(_BLINK_MS, lambda: setattr(layer, "opacity", self._opacity))
+
     def set_outlines(self, outlines: bool) -> None:
         """Show annotations as outlines, or filled."""
         self.outlines = outlines
         for layer in self._layers.values():
             layer.contour = self._contour
-            layer.opacity = 1.0 if outlines else _FILLED
+            layer.opacity = self._opacity
 
     def recolour(self, name: str, colour: str | None = None) -> None:
         """Show all of a label layer in one colour, or in its own again."""

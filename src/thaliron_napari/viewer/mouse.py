@@ -51,8 +51,8 @@ def attach(reading: Reading) -> Callable[[], None]:
                 function(_viewer, event)
             return
         step = 1 if event.delta[1] > 0 else -1
-        if "Shift" in event.modifiers and reading.tool in reading.radius_mm:
-            reading.set_radius(reading.radius_mm[reading.tool] + 0.5 * step)
+        if "Shift" in event.modifiers and (reading.tool in reading.radius_mm or reading.tool == "seed"):
+            reading.change_radius(0.5 * step)
         elif "Control" in event.modifiers:
             _zoom(reading, event, 1.15**step)
         else:

@@ -248,13 +248,14 @@ class PlaneView(QWidget):
             self.update()
 
     def _draws_at(self, pixel: QPointF) -> bool:
-        """Whether the tool in hand draws on this plane, and a thalamus is in its reach; elsewhere is the crosshair."""
+        """Whether the tool in hand draws on this plane, with what it changes in reach; elsewhere is the crosshair."""
         tool, display = TOOLS.get(self.reading.tool), self.reading.display
         if tool is None or not tool.on_planes or display.grid_name != tool.grid or display.case is None:
             return False
         place, grid = self.index(pixel), display.grid
         across = self.plane.across
-        labels = np.take(display.case.annotations.label_map("thalami"), round(float(place[across])), axis=across)
+        drawn = display.case.annotations.label_map("thalami" if tool.grid == "qsm" else "lesions")
+        labels = np.take(drawn, round(float(place[across])), axis=across)
         there = [axis for axis in range(3) if axis != across]
         away_mm = (np.argwhere(labels) - place[there]) * grid.spacing[there]
         reach_mm = self.reading.radius_mm[self.reading.tool] + _REACH_MM

@@ -9,6 +9,7 @@ from napari.utils.notifications import show_error, show_info
 from psygnal import Signal
 
 from thaliron_napari.case import SIDES, Case, Edit, Side, lesions
+from thaliron_napari.case.annotations import Lesion, LesionState
 from thaliron_napari.case.thalamus import accept_contours, clear_slice, copy_contour, proposed
 from thaliron_napari.case.worklist import FINISHED, finish
 from thaliron_napari.errors import ThalIronError
@@ -17,7 +18,9 @@ from thaliron_napari.viewer.pen import Pen
 from thaliron_napari.viewer.veins import Veins
 from thaliron_napari.viewer.writing import Writing, begin_writing
 
-ToolName = Literal["look", "draw", "polygon", "paint", "erase", "nudge", "vein", "propose", "csf", "seed"]
+ToolName = Literal[
+    "look", "draw", "polygon", "paint", "erase", "nudge", "vein", "propose", "csf", "seed", "retouch", "split"
+]
 
 
 class Reading:
@@ -72,7 +75,7 @@ class Reading:
         """The last two tools in hand, the later one first."""
         self._hidden: list[Layer] = []
         self.side: Side = "left"
-        self.radius_mm: dict[str, float] = {"paint": 3.0, "nudge": 4.0, "vein": 3.0, "csf": 3.0}
+        self.radius_mm: dict[str, float] = {"paint": 3.0, "nudge": 4.0, "vein": 3.0, "csf": 3.0, "retouch": 2.0}
         self.corners: list[tuple[float, float]] = []
         """Of the polygon that is being drawn on the slice on show, (y, x) in mm."""
         self.corners_add = False
@@ -253,9 +256,20 @@ class Reading:
             self.tool_changed.emit()
 
     def change_radius(self, by_mm: float) -> None:
-        """Make the tool in hand larger or smaller, where it has a radius."""
+        """Make the tool in hand larger or smaller, where it has a radius; with the seed, the selected lesion."""
         if self.tool in self.radius_mm:
             self.set_radius(self.radius_mm[self.tool] + by_mm)
+        elif self.tool == "seed":
+            self._regrow(0.05 if by_mm > 0 else -0.05)
+
+    def _regrow(self, by: float) -> None:
+        """Grow the selected lesion more generously or tighter."""
+        number, lesion = self.lesion_in_hand(), self.lesion
+        if number is None or lesion is None:
+            return
+        wanted = round(min(max(lesion.sensitivity + by, 0.0), 1.0), 2)
+        if wanted != lesion.sensitivity:
+            self.make(lambda case: lesions.regrow(case, number, wanted))
 
     def flip_blend(self) -> None:
         """Show the lower image alone, or the upper alone when that is what is shown."""
@@ -263,18 +277,75 @@ class Reading:
         images.set_share(0.0 if images.share > 0.5 else 1.0)
         self.blend_changed.emit()
 
-    def accept_proposed(self) -> None:
-        """Accept the lesions that wait for it."""
-        if self.case is not None:
-            self.make(lesions.accept_proposed)
-
     def accept(self) -> None:
-        """Accept what is proposed: thalami where they are on show, else lesions."""
+        """Accept what is proposed: thalami where they are on show, else the selected lesion, and go to the next."""
         waiting = self.case is not None and any(proposed(self.case, side) for side in SIDES)
         if waiting and self.display.grid_name == "qsm":
             self.make(accept_contours)
-        else:
-            self.accept_proposed()
+            return
+        number = self.lesion_in_hand()
+        if number is not None:
+            self.judge_lesion(number, "accepted")
+
+    def judge_lesion(self, number: int, state: LesionState) -> None:
+        """Accept, reject or flag a lesion; of those that were proposed all at once, go to the next that waits."""
+        made = self.make(lambda case: lesions.set_state(case, number, state))
+        if made and self.lesion is not None and self.lesion.source != "click":
+            self.next_lesion(1, waiting=True)
+
+    def accept_grown(self) -> None:
+        """Accept the lesion that was grown last, as the next click does."""
+        lesion = self.lesion
+        if lesion is not None and lesion.state == "proposed" and lesion.source == "click":
+            self.make(lambda case: lesions.set_state(case, lesion.number, "accepted"))
+
+    @property
+    def lesion(self) -> Lesion | None:
+        """The selected lesion."""
+        number = self.display.labels.selected_lesion
+        known = self.case is not None and number is not None and f"lesion/{number}" in self.case.annotations.facts
+        return self.case.annotations.lesion(number) if known else None
+
+    def lesion_in_hand(self) -> int | None:
+        """Number of the selected lesion; None, and words for it, where there is none."""
+        if self.lesion is None:
+            show_info("No lesion is selected; click one.")
+            return None
+        return self.lesion.number
+
+    def select_lesion(self, number: int | None) -> None:
+        """Mark a lesion as the one that is meant."""
+        self.display.labels.select_lesion(number)
+        self.tool_changed.emit()
+
+    def next_lesion(self, by: int, *, waiting: bool = False) -> None:
+        """Select the next lesion of the list (1) or the one before (-1), go there and let it blink once.
+
+        Parameters
+        ----------
+        by : int
+        waiting : bool
+            Only lesions that wait for the reader's word count.
+        """
+        if self.case is None:
+            return
+        listed = [lesion for lesion in self.case.annotations.lesions() if not waiting or lesion.state == "proposed"]
+        if not listed:
+            if not waiting:
+                show_info("There are no lesions in the list yet.")
+            return
+        here, ahead = self.display.labels.selected_lesion or 0, [lesion.number for lesion in listed]
+        beyond = [n for n in ahead if n > here] if by > 0 else [n for n in reversed(ahead) if n < here]
+        self.show_lesion((beyond or (ahead if by > 0 else ahead[::-1]))[0])
+
+    def show_lesion(self, number: int) -> None:
+        """Select a lesion, go there and let it blink once."""
+        if self.case is None:
+            return
+        self.display.show("flair")
+        self.select_lesion(number)
+        self.display.go_to(self.case.annotations.lesion(number).seed)
+        self.display.labels.blink("lesions")
 
     def copy_contour(self, by: int) -> None:
         """Copy the contour on show to the next slice above (1) or below (-1), and go there."""
@@ -293,9 +364,8 @@ class Reading:
 
     def turn_enhancing(self) -> None:
         """Say of the selected lesion that it enhances, that it does not, or nothing: in turn."""
-        number = self.display.labels.selected_lesion
+        number = self.lesion_in_hand()
         if number is None:
-            show_info("No lesion is selected; click one.")
             return
 
         def turn(case: Case) -> Edit:

@@ -1,4 +1,4 @@
-"""What the left button does: one generator a tool, from press to release; those of contours in `contour_tools`.
+"""What the left button does: one generator a tool, from press to release; most in `contour_tools` and `lesion_tools`.
 
 A tool previews while the hand moves and makes one edit when it is let go; Escape before that drops it (``mouse.py``).
 Positions of events are (z, y, x) in mm of the viewer: index times spacing on the grid on show.
@@ -9,14 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from napari.utils.notifications import show_error
 
-from thaliron_napari.annotation import lesion_in_box
 from thaliron_napari.case import SIDES, CsfCircle
-from thaliron_napari.case import lesions as lesion_edits
 from thaliron_napari.case.csf import place_circle
-from thaliron_napari.errors import ThalIronError
-from thaliron_napari.viewer import contour_tools
+from thaliron_napari.viewer import contour_tools, lesion_tools
 from thaliron_napari.viewer.contour_tools import Drag
 from thaliron_napari.viewer.on_grid import GridName
 from thaliron_napari.viewer.reading import Reading, ToolName
@@ -77,49 +73,6 @@ def _csf(reading: Reading, event: Any) -> Drag:
     reading.pen.clear()
     circle = CsfCircle((float(z), float(at[0] / spacing[1]), float(at[1] / spacing[2])), radius)
     reading.make(lambda c: place_circle(c, side, circle))
-
-
-def _seed(reading: Reading, event: Any) -> Drag:
-    """Grow a lesion from a click; drag up for more of it, down for less. A click on a lesion selects it."""
-    case = reading.case
-    if case is None:
-        return
-    flair = case.volume("flair")
-    z, y, x = (round(float(v)) for v in np.array(event.position[-3:]) / flair.spacing)
-    if not all(0 <= i < n for i, n in zip((z, y, x), flair.grid.shape, strict=True)):
-        return
-    labels = case.annotations.label_map("lesions")
-    if labels[z, y, x]:
-        reading.display.labels.select_lesion(int(labels[z, y, x]))
-        reading.tool_changed.emit()
-        return
-    reading.accept_proposed()
-    start, sensitivity = event.position[-2], 0.5
-    height = 40 / reading.viewer.scene.camera.zoom  # 40 pixels of hand from half to all
-    try:
-        while True:
-            box, mask = lesion_in_box(
-                flair.data,
-                (z, y, x),
-                flair.spacing,
-                tissue=case.normal_tissue,
-                sensitivity=sensitivity,
-                within=labels == 0,
-            )
-            reading.display.labels.drop_preview()
-            reading.display.labels.preview_box("lesions", box, mask, 2)
-            yield
-            if event.type != "mouse_move":
-                break
-            sensitivity = float(np.clip(0.5 + (start - event.position[-2]) / height / 2, 0, 1))
-    except ThalIronError as error:
-        reading.display.labels.drop_preview()
-        show_error(str(error))
-        return
-    reading.display.labels.drop_preview()
-    if reading.make(lambda c: lesion_edits.grow(c, (z, y, x), sensitivity=sensitivity)):
-        reading.display.labels.select_lesion(max(lesion.number for lesion in case.annotations.lesions()))
-        reading.tool_changed.emit()
 
 
 def _point(event: Any) -> tuple[float, float]:
@@ -197,9 +150,27 @@ TOOLS: dict[ToolName, Tool] = {
             "seed",
             "Lesion",
             "S",
-            "Click a lesion and it grows; drag up for more of it, down for less. The next click accepts it.",
+            "Click a lesion and it grows; drag up for more of it, down for less. The next click accepts it. A further "
+            "click with Shift adds to the selected lesion, with Ctrl keeps out what is there.",
             "flair",
-            _seed,
+            lesion_tools.seed,
+        ),
+        Tool(
+            "retouch",
+            "Retouch",
+            "R",
+            "Paint the selected lesion with the disc, on any plane, or a new one where none is selected; Shift wipes.",
+            "flair",
+            lesion_tools.retouch,
+            on_planes=True,
+        ),
+        Tool(
+            "split",
+            "Split",
+            "K",
+            "Draw a line across a lesion: what lies on either side of it becomes a lesion of its own, on all slices.",
+            "flair",
+            lesion_tools.split,
         ),
     )
 }

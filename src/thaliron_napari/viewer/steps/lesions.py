@@ -1,58 +1,94 @@
-"""Step 5: click the T2 lesions, accept or reject them, say which enhance."""
+"""Step 5: click the T2 lesions, have them proposed, accept or reject them, correct them, say which enhance."""
+
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
+from napari.utils.notifications import show_info
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QAbstractItemView, QComboBox, QHBoxLayout, QSlider
+from qtpy.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QLineEdit, QSlider
 
-from thaliron_napari.case import Case
-from thaliron_napari.case.lesions import regrow, set_enhancing, set_state
+from thaliron_napari.case import Case, Edit, lesions
+from thaliron_napari.case.annotations import LesionState
 from thaliron_napari.measurement.lesions import measure_lesions
+from thaliron_napari.viewer.lesion_list import fill_lesions, lesion_table, row_of, selected_numbers
 from thaliron_napari.viewer.reading import Reading
-from thaliron_napari.viewer.steps.step import Step, button, fill_table, number, table, text, tool_button
+from thaliron_napari.viewer.steps.step import Step, button, narrow, text, tool_button
 from thaliron_napari.viewer.work import run_in_background
 
-_MARK = {"accepted": "✓ accepted", "proposed": "… proposed", "rejected": "✗ rejected"}
+_PROPOSE = "Propose all"
+_FROM_MASK = "From mask …"
 
 
 class LesionStep(Step):
     """The review list of lesions."""
 
     title = "Lesions"
-    tools = ("seed",)
+    tools = ("seed", "retouch", "split")
 
     def __init__(self, reading: Reading) -> None:
         super().__init__(reading)
         self._prepared: Case | None = None
+        self._proposing = False
         self.add_row(
-            tool_button(reading, "seed"),
-            button(
-                "Accept",
-                "Accept the selected lesion. Enter accepts what was just grown.",
-                lambda: self._set("accepted"),
-            ),
-            button("Reject", "Keep the lesion in the list, but do not count it.", lambda: self._set("rejected")),
-            button("Delete", "Delete the selected lesion. Key Delete.", reading.delete_selected),
+            *narrow(
+                *(tool_button(reading, name) for name in ("seed", "retouch", "split")),
+                button("Merge", "Make the lesions whose rows are selected one (Ctrl+click selects rows).", self.merge),
+            )
+        )
+        self.reject = button("Reject", "Keep it in the list, but do not count it.", lambda: self._judge("rejected"))
+        self.flag = button("Flag", "Keep it to come back to; it does not count yet.", lambda: self._judge("flagged"))
+        self.add_row(
+            *narrow(
+                button(
+                    "Accept  ⏎", "Accept the selected lesion. Key Enter; the next click accepts, too.", reading.accept
+                ),
+                self.reject,
+                self.flag,
+                button("Delete  Del", "Delete the selected lesion. Key Delete.", reading.delete_selected),
+            )
+        )
+        self.propose_button = button(
+            _PROPOSE, "Find all candidate lesions, to be accepted or rejected one by one.", self.propose
+        )
+        self.mask_button = button(
+            _FROM_MASK, "Propose the lesions of another program's mask (LST-AI, SAMSEG, nnU-Net).", self.propose_mask
+        )
+        self.add_row(
+            *narrow(
+                self.propose_button,
+                self.mask_button,
+                button(
+                    "Fill holes", "Fill what the selected lesion surrounds.", lambda: self._change(lesions.fill_holes)
+                ),
+                button(
+                    "Drop islands",
+                    "Keep of the selected lesion only what hangs together with its seed.",
+                    lambda: self._change(lesions.drop_islands),
+                ),
+            )
         )
         row = QHBoxLayout()
         row.addWidget(text("tight", wraps=False))
         self.sensitivity = QSlider(Qt.Orientation.Horizontal)
         self.sensitivity.setRange(0, 20)
-        self.sensitivity.setToolTip("How far the selected lesion grows.")
+        self.sensitivity.setToolTip("How far the selected lesion grows. Keys [ and ], or Shift+wheel.")
         self.sensitivity.sliderReleased.connect(self._regrow)
         row.addWidget(self.sensitivity, 1)
         row.addWidget(text("generous", wraps=False))
         self.column.addLayout(row)
-        self.list = table(["No", "ml", "FLAIR", "S mm", "State", "Gd"])
-        self.list.setMinimumHeight(190)
-        self.list.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.list = lesion_table()
         self.list.itemSelectionChanged.connect(self._select_row)
         self.column.addWidget(self.list)
         self.enhancing = QComboBox()
-        for words, value in (("not judged", None), ("enhancing", True), ("not enhancing", False)):
+        for words, value in (("Gd: not judged", None), ("enhancing", True), ("not enhancing", False)):
             self.enhancing.addItem(words, value)
-        self.enhancing.setToolTip("Whether the selected lesion enhances after gadolinium.")
+        self.enhancing.setToolTip("Whether the selected lesion enhances after gadolinium. Key G.")
         self.enhancing.activated.connect(self._say_enhancing)
-        self.add_row(text("Selected lesion after gadolinium", wraps=False), self.enhancing)
+        self.note = QLineEdit()
+        self.note.setPlaceholderText("Note on this lesion")
+        self.note.editingFinished.connect(self._write_note)
+        self.add_row(self.enhancing, self.note)
         self.totals = text()
         self.column.addWidget(self.totals)
         reading.tool_changed.connect(self._show_selection)
@@ -74,31 +110,42 @@ class LesionStep(Step):
             self.totals.setText("There is no FLAIR in this case to read lesions on.")
             return
         flair = case.images["flair"]
-        measures = {m.number: m for m in measure_lesions(flair.data, case.annotations.maps["lesions"], flair.grid)}
-        rows, accepted = [], []
-        for lesion in case.annotations.lesions():
-            measure = measures.get(lesion.number)
-            ml = measure.ml if measure else 0.0
-            enhancing = {True: "yes", False: "no", None: ""}[lesion.enhancing]
-            height = number(measure.centre_mm[2], 0) if measure else ""
-            mean = number(measure.mean, 0) if measure else ""
-            rows.append([str(lesion.number), f"{ml:.3f}", mean, height, _MARK[lesion.state], enhancing])
-            if lesion.state == "accepted":
-                accepted.append(ml)
-        fill_table(self.list, rows)
-        waiting = self._waiting()
-        total = sum(accepted)
+        measures = measure_lesions(flair.data, case.annotations.maps["lesions"], flair.grid)
+        fill_lesions(self.list, case, measures, {})
+        counted = {lesion.number for lesion in case.annotations.lesions() if lesion.state == "accepted"}
+        accepted = [measure.ml for measure in measures if measure.number in counted]
+        waiting, total = self._waiting(), sum(accepted)
         words = f"<b>{total:.2f} ml</b> in {len(accepted)} accepted lesions"
-        words += f", ln {np.log(total):.2f}" if total > 0 else ""
+        if total > 0:
+            words += f", ln {np.log(total):.2f}; median {np.median(accepted):.2f}, largest {max(accepted):.2f} ml"
         words += f"; {waiting} waiting for your word" if waiting else ""
         self.totals.setText(words)
         self._show_selection()
+
+    def merge(self) -> None:
+        """Make the lesions whose rows are selected one."""
+        numbers = selected_numbers(self.list)
+        if len(numbers) < 2:
+            show_info("Select the rows of two lesions or more (Ctrl+click) to merge them.")
+        elif self.reading.make(lambda case: lesions.merge(case, numbers)):
+            self.reading.select_lesion(numbers[0])
+
+    def propose(self) -> None:
+        """Find all candidate lesions beside the window."""
+        self._run(lesions.find_proposals, "detector")
+
+    def propose_mask(self) -> None:
+        """Let the reader choose another program's mask, and propose what is in it."""
+        kinds = "Masks (*.nii *.nii.gz *.mgz *.mgh)"
+        chosen, _ = QFileDialog.getOpenFileName(self, "Lesion mask of another program", "", kinds)
+        if chosen:
+            self._run(lambda case: lesions.mask_as_proposals(case, Path(chosen)), Path(chosen).name)
 
     def done(self) -> bool:
         """Whether lesions were read and none waits."""
         case = self.reading.case
         states = [lesion.state for lesion in case.annotations.lesions()] if case is not None else []
-        return bool(states) and "proposed" not in states
+        return bool(states) and not {"proposed", "flagged"} & set(states)
 
     def missing(self) -> str:
         """What is missing, in short."""
@@ -111,54 +158,82 @@ class LesionStep(Step):
         """What is missing."""
         if not self.missing():
             return ""
-        return "accept (Enter) or delete the lesion just grown" if self._waiting() else "click each T2 lesion"
+        return "accept (Enter), reject or delete the lesions that wait" if self._waiting() else "click each T2 lesion"
 
     def _waiting(self) -> int:
         """Lesions that wait for the reader's word."""
         case = self.reading.case
-        return sum(lesion.state == "proposed" for lesion in case.annotations.lesions()) if case is not None else 0
+        states = [lesion.state for lesion in case.annotations.lesions()] if case is not None else []
+        return sum(state in ("proposed", "flagged") for state in states)
 
-    def _set(self, state) -> None:
-        number = self.reading.display.labels.selected_lesion
+    def _run(self, find: Callable[[Case], np.ndarray], source: str) -> None:
+        """Find candidate lesions in a worker, and propose them."""
+        case = self.reading.case
+        if case is None or self._proposing or not self.reading.may_change():
+            return
+        before = {lesion.number for lesion in case.annotations.lesions()}
+
+        def finished(found: np.ndarray) -> None:
+            if case is not self.reading.case or not self.reading.make(
+                lambda case: lesions.propose(case, found, source)
+            ):
+                return
+            new = [lesion.number for lesion in case.annotations.lesions() if lesion.number not in before]
+            show_info(f"{len(new)} lesions are proposed: Enter accepts one and goes to the next, Delete takes it away.")
+            if new:
+                self.reading.show_lesion(new[0])
+
+        def ended() -> None:
+            self._proposing = False
+            self.propose_button.setText(_PROPOSE)
+
+        self._proposing = True
+        self.propose_button.setText("Finding …")
+        run_in_background(lambda _progress: find(case), owner=self, finished=finished, ended=ended)
+
+    def _change(self, edit: Callable[[Case, int], Edit]) -> None:
+        """Make an edit of the selected lesion."""
+        number = self.reading.lesion_in_hand()
         if number is not None:
-            self.reading.make(lambda case: set_state(case, number, state))
+            self.reading.make(lambda case: edit(case, number))
+
+    def _judge(self, state: LesionState) -> None:
+        number = self.reading.lesion_in_hand()
+        if number is not None:
+            self.reading.judge_lesion(number, state)
 
     def _regrow(self) -> None:
-        number = self.reading.display.labels.selected_lesion
         share = self.sensitivity.value() / self.sensitivity.maximum()
-        if number is not None:
-            self.reading.make(lambda case: regrow(case, number, share))
+        self._change(lambda case, number: lesions.regrow(case, number, share))
 
     def _say_enhancing(self, _index: int) -> None:
-        number, value = self.reading.display.labels.selected_lesion, self.enhancing.currentData()
-        if number is not None:
-            self.reading.make(lambda case: set_enhancing(case, number, value))
+        value = self.enhancing.currentData()
+        self._change(lambda case, number: lesions.set_enhancing(case, number, value))
+
+    def _write_note(self) -> None:
+        lesion, words = self.reading.lesion, self.note.text().strip()
+        if lesion is not None and words != lesion.note:
+            self.reading.make(lambda case: lesions.set_note(case, lesion.number, words))
 
     def _select_row(self) -> None:
-        rows = self.list.selectionModel().selectedRows()
-        case = self.reading.case
-        if not rows or case is None:
-            return
-        number = int(self.list.item(rows[0].row(), 0).text())
-        if number == self.reading.display.labels.selected_lesion:
-            return
-        self.reading.display.labels.select_lesion(number)
-        self.reading.display.go_to(case.annotations.lesion(number).seed)
-        self._show_selection()
+        numbers = selected_numbers(self.list)
+        if len(numbers) == 1 and numbers[0] != self.reading.display.labels.selected_lesion:
+            self.reading.show_lesion(numbers[0])
 
     def _show_selection(self) -> None:
-        number, case = self.reading.display.labels.selected_lesion, self.reading.case
-        self.list.blockSignals(True)
-        self.list.clearSelection()
-        for row in range(self.list.rowCount()):
-            if number is not None and self.list.item(row, 0).text() == str(number):
+        lesion = self.reading.lesion
+        row = None if lesion is None else row_of(self.list, lesion.number)
+        if len(selected_numbers(self.list)) < 2:  # rows chosen to be merged stay chosen
+            self.list.blockSignals(True)
+            self.list.clearSelection()
+            if row is not None:
                 self.list.selectRow(row)
                 self.list.scrollToItem(self.list.item(row, 0))
-        self.list.blockSignals(False)
-        known = case is not None and number is not None and f"lesion/{number}" in case.annotations.facts
-        self.sensitivity.setEnabled(known)
-        self.enhancing.setEnabled(known)
-        if known:
-            lesion = case.annotations.lesion(number)
+            self.list.blockSignals(False)
+        for widget in (self.sensitivity, self.enhancing, self.note):
+            widget.setEnabled(lesion is not None)
+        if lesion is not None:
             self.sensitivity.setValue(round(lesion.sensitivity * self.sensitivity.maximum()))
             self.enhancing.setCurrentIndex(self.enhancing.findData(lesion.enhancing))
+        if not self.note.hasFocus():
+            self.note.setText("" if lesion is None else lesion.note)

@@ -119,16 +119,33 @@ def table(columns: list[str]) -> QTableWidget:
     return made
 
 
+class _Cell(QTableWidgetItem):
+    """A cell of a table; numbers stand to the right and are sorted by their value."""
+
+    def __init__(self, words: str) -> None:
+        super().__init__(words)
+        is_number = words.lstrip("-+").replace(".", "", 1).isdigit()
+        self.value = float(words) if is_number else None
+        if is_number:
+            self.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+
+    def __lt__(self, other: QTableWidgetItem) -> bool:
+        theirs = getattr(other, "value", None)
+        if self.value is not None and theirs is not None:
+            return self.value < theirs
+        return self.text() < other.text()
+
+
 def fill_table(widget: QTableWidget, rows: list[list[str]]) -> None:
-    """Put rows of text into a table; what is a number stands to the right."""
+    """Put rows of text into a table; where it is sorted, it stays so."""
+    sorts = widget.isSortingEnabled()
     widget.blockSignals(True)
+    widget.setSortingEnabled(False)  # else rows move while they are filled
     widget.setRowCount(len(rows))
     for r, row in enumerate(rows):
         for c, cell in enumerate(row):
-            item = QTableWidgetItem(cell)
-            if cell and cell.lstrip("-+").replace(".", "", 1).isdigit():
-                item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-            widget.setItem(r, c, item)
+            widget.setItem(r, c, _Cell(cell))
+    widget.setSortingEnabled(sorts)
     widget.blockSignals(False)
 
 
