@@ -248,3 +248,24 @@ def test_all_candidates_are_proposed_at_once(
     assert any("lesions are proposed" in said for said in told())
     hand.key(Qt.Key.Key_Z, CONTROL)
     assert not states(phantom_case)
+
+
+def test_which_lesions_enhance_is_suggested_and_decided_by_the_reader(
+    panel: Panel, phantom_case: Case, hand: Hand, known: Knowledge, told: Callable[[], list[str]]
+) -> None:
+    for index, _enhancing in known.lesions:
+        click_lesion(panel, hand, index)
+    step = panel.step(LesionStep)
+    hand.press(step.suggest_button)
+    wait_until(lambda: step.suggest_button.text() == "Suggest", "the suggestion")
+    gd = COLUMNS.index("Gd")
+    labels = phantom_case.annotations.maps["lesions"]
+    for index, enhancing in known.lesions:
+        assert step.list.item(row_of(step.list, int(labels[index])), gd).text() == ("yes?" if enhancing else "no?")
+    assert "seem to enhance" in told()[-1]
+    assert all(lesion.enhancing is None for lesion in phantom_case.annotations.lesions())
+    bright = next(int(labels[index]) for index, enhancing in known.lesions if enhancing)
+    panel.reading.review.show(bright)
+    hand.key(Qt.Key.Key_G)
+    step.refresh()
+    assert step.list.item(row_of(step.list, bright), gd).text() == "yes"

@@ -75,11 +75,11 @@ def key_groups(reading: Reading) -> dict[str, dict[str, KeyAction]]:
             "M": KeyAction("mirror the contour onto the other thalamus", reading.mirror_asked.emit),
             "G": KeyAction(
                 "the selected lesion enhances after gadolinium, or does not; three states in turn",
-                reading.turn_enhancing,
+                reading.review.turn_enhancing,
             ),
-            "PageDown": KeyAction("the next lesion of the list", lambda: reading.next_lesion(1)),
-            "PageUp": KeyAction("the lesion before this one", lambda: reading.next_lesion(-1)),
-            "Delete": KeyAction("delete the selected lesion", reading.delete_selected),
+            "PageDown": KeyAction("the next lesion of the list", lambda: reading.review.next(1)),
+            "PageUp": KeyAction("the lesion before this one", lambda: reading.review.next(-1)),
+            "Delete": KeyAction("delete the selected lesion", reading.review.delete),
             "Escape": KeyAction("drop the stroke that is going on, or put the tool down", reading.escape),
         },
         "Picture": {

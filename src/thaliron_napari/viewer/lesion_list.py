@@ -8,7 +8,7 @@ from thaliron_napari.case import Case
 from thaliron_napari.measurement.lesions import LesionMeasure
 from thaliron_napari.viewer.steps.step import fill_table, number, table
 
-COLUMNS = ("No", "ml", "FLAIR", "S mm", "slices", "State", "Gd", "Note")
+COLUMNS = ("No", "ml", "State", "Gd", "S mm", "slices", "FLAIR", "Note")
 _MARK = {"accepted": "✓ accepted", "proposed": "… proposed", "rejected": "✗ rejected", "flagged": "⚑ flagged"}
 _WORD = {True: "yes", False: "no", None: ""}
 
@@ -38,11 +38,11 @@ def fill_lesions(
             [
                 str(lesion.number),
                 f"{measure.ml:.3f}" if measure else "0",
-                number(measure.mean, 0) if measure else "",
-                number(measure.centre_mm[2], 0) if measure else "",
-                str(measure.slices) if measure else "",
                 _MARK[lesion.state],
                 enhancing,
+                number(measure.centre_mm[2], 0) if measure else "",
+                str(measure.slices) if measure else "",
+                number(measure.mean, 0) if measure else "",
                 lesion.note,
             ]
         )

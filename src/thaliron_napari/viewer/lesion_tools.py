@@ -34,9 +34,9 @@ def seed(reading: Reading, event: Any) -> Drag:
         return
     labels = case.annotations.label_map("lesions")
     if labels[place]:
-        reading.select_lesion(int(labels[place]))
+        reading.review.select(int(labels[place]))
         return
-    reading.accept_grown()
+    reading.review.accept_grown()
     flair, shown = case.volume("flair"), reading.display.labels
     start, sensitivity = event.position[-2], 0.5
     height = _ALL_OF_IT_PX / reading.viewer.scene.camera.zoom
@@ -62,14 +62,14 @@ def seed(reading: Reading, event: Any) -> Drag:
         return
     shown.drop_preview()
     if reading.make(lambda c: lesions.grow(c, place, sensitivity=sensitivity)):
-        reading.select_lesion(max(lesion.number for lesion in case.annotations.lesions()))
+        reading.review.select(max(lesion.number for lesion in case.annotations.lesions()))
 
 
 def _further_seed(reading: Reading, event: Any, place: Index, *, outside: bool) -> Drag:
     yield
     while event.type == "mouse_move":
         yield
-    number = reading.lesion_in_hand()
+    number = reading.review.in_hand()
     if number is not None:
         reading.make(lambda case: lesions.add_seed(case, number, place, outside=outside))
 
@@ -103,7 +103,7 @@ def retouch(reading: Reading, event: Any) -> Drag:
         return lesions.set_on_plane(case, number, cut.across, cut.index, mask, "wipe" if wipes else "paint")
 
     if reading.make(edit) and number is None:
-        reading.select_lesion(max(lesion.number for lesion in case.annotations.lesions()))
+        reading.review.select(max(lesion.number for lesion in case.annotations.lesions()))
 
 
 def split(reading: Reading, event: Any) -> Drag:
@@ -126,7 +126,7 @@ def split(reading: Reading, event: Any) -> Drag:
         show_info("The line crosses no lesion; draw it across one.")
         return
     if reading.make(lambda c: lesions.split_by_line(c, number, points, cut.index)):
-        reading.select_lesion(number)
+        reading.review.select(number)
 
 
 def _most_crossed(labels: np.ndarray, points: np.ndarray) -> int | None:

@@ -8,13 +8,13 @@ from napari.layers import Image, Layer
 from napari.utils.notifications import show_error, show_info
 from psygnal import Signal
 
-from thaliron_napari.case import SIDES, Case, Edit, Side, lesions
-from thaliron_napari.case.annotations import Lesion, LesionState
+from thaliron_napari.case import SIDES, Case, Edit, Side
 from thaliron_napari.case.thalamus import accept_contours, clear_slice, copy_contour, proposed
 from thaliron_napari.case.worklist import FINISHED, finish
 from thaliron_napari.errors import ThalIronError
 from thaliron_napari.viewer.display import Display
 from thaliron_napari.viewer.pen import Pen
+from thaliron_napari.viewer.review import Review
 from thaliron_napari.viewer.veins import Veins
 from thaliron_napari.viewer.writing import Writing, begin_writing
 
@@ -69,6 +69,8 @@ class Reading:
         self.display = Display(viewer)
         self.pen = Pen(viewer)
         self.veins = Veins(self.display, self.make)
+        self.review = Review(self.display, self.make)
+        self.review.changed.connect(self.tool_changed.emit)
         self.case: Case | None = None
         self.tool: ToolName = "look"
         self.last_tools: list[ToolName] = []
@@ -260,16 +262,7 @@ class Reading:
         if self.tool in self.radius_mm:
             self.set_radius(self.radius_mm[self.tool] + by_mm)
         elif self.tool == "seed":
-            self._regrow(0.05 if by_mm > 0 else -0.05)
-
-    def _regrow(self, by: float) -> None:
-        """Grow the selected lesion more generously or tighter."""
-        number, lesion = self.lesion_in_hand(), self.lesion
-        if number is None or lesion is None:
-            return
-        wanted = round(min(max(lesion.sensitivity + by, 0.0), 1.0), 2)
-        if wanted != lesion.sensitivity:
-            self.make(lambda case: lesions.regrow(case, number, wanted))
+            self.review.grow(0.05 if by_mm > 0 else -0.05)
 
     def flip_blend(self) -> None:
         """Show the lower image alone, or the upper alone when that is what is shown."""
@@ -283,69 +276,7 @@ class Reading:
         if waiting and self.display.grid_name == "qsm":
             self.make(accept_contours)
             return
-        number = self.lesion_in_hand()
-        if number is not None:
-            self.judge_lesion(number, "accepted")
-
-    def judge_lesion(self, number: int, state: LesionState) -> None:
-        """Accept, reject or flag a lesion; of those that were proposed all at once, go to the next that waits."""
-        made = self.make(lambda case: lesions.set_state(case, number, state))
-        if made and self.lesion is not None and self.lesion.source != "click":
-            self.next_lesion(1, waiting=True)
-
-    def accept_grown(self) -> None:
-        """Accept the lesion that was grown last, as the next click does."""
-        lesion = self.lesion
-        if lesion is not None and lesion.state == "proposed" and lesion.source == "click":
-            self.make(lambda case: lesions.set_state(case, lesion.number, "accepted"))
-
-    @property
-    def lesion(self) -> Lesion | None:
-        """The selected lesion."""
-        number = self.display.labels.selected_lesion
-        known = self.case is not None and number is not None and f"lesion/{number}" in self.case.annotations.facts
-        return self.case.annotations.lesion(number) if known else None
-
-    def lesion_in_hand(self) -> int | None:
-        """Number of the selected lesion; None, and words for it, where there is none."""
-        if self.lesion is None:
-            show_info("No lesion is selected; click one.")
-            return None
-        return self.lesion.number
-
-    def select_lesion(self, number: int | None) -> None:
-        """Mark a lesion as the one that is meant."""
-        self.display.labels.select_lesion(number)
-        self.tool_changed.emit()
-
-    def next_lesion(self, by: int, *, waiting: bool = False) -> None:
-        """Select the next lesion of the list (1) or the one before (-1), go there and let it blink once.
-
-        Parameters
-        ----------
-        by : int
-        waiting : bool
-            Only lesions that wait for the reader's word count.
-        """
-        if self.case is None:
-            return
-        listed = [lesion for lesion in self.case.annotations.lesions() if not waiting or lesion.state == "proposed"]
-        if not listed:
-            if not waiting:
-                show_info("There are no lesions in the list yet.")
-            return
-        here, ahead = self.display.labels.selected_lesion or 0, [lesion.number for lesion in listed]
-        beyond = [n for n in ahead if n > here] if by > 0 else [n for n in reversed(ahead) if n < here]
-        self.show_lesion((beyond or (ahead if by > 0 else ahead[::-1]))[0])
-
-    def show_lesion(self, number: int) -> None:
-        """Select a lesion, go there and let it blink once."""
-        if self.case is None:
-            return
-        self.display.show("flair")
-        self.select_lesion(number)
-        self.display.go_to(self.case.annotations.lesion(number).seed)
-        self.display.labels.blink("lesions")
+        self.review.judge("accepted")
 
     def copy_contour(self, by: int) -> None:
         """Copy the contour on show to the next slice above (1) or below (-1), and go there."""
@@ -361,24 +292,6 @@ class Reading:
             return
         z, side = self.display.slice_shown(), self.side
         self.make(lambda case: clear_slice(case, side, z))
-
-    def turn_enhancing(self) -> None:
-        """Say of the selected lesion that it enhances, that it does not, or nothing: in turn."""
-        number = self.lesion_in_hand()
-        if number is None:
-            return
-
-        def turn(case: Case) -> Edit:
-            after: dict[bool | None, bool | None] = {None: True, True: False, False: None}
-            return lesions.set_enhancing(case, number, after[case.annotations.lesion(number).enhancing])
-
-        self.make(turn)
-
-    def delete_selected(self) -> None:
-        """Delete the selected lesion."""
-        number = self.display.labels.selected_lesion
-        if number is not None and self.make(lambda case: lesions.delete(case, number)):
-            self.display.labels.select_lesion(None)
 
     def save_now(self) -> None:
         """Write the case's files at the reader's word, and say where."""

@@ -8,8 +8,9 @@ from napari.utils.notifications import show_info
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QLineEdit, QSlider
 
+from thaliron_napari.annotation import Enhancement
 from thaliron_napari.case import Case, Edit, lesions
-from thaliron_napari.case.annotations import LesionState
+from thaliron_napari.case.lesion_search import find_proposals, suggest_enhancing
 from thaliron_napari.measurement.lesions import measure_lesions
 from thaliron_napari.viewer.lesion_list import fill_lesions, lesion_table, row_of, selected_numbers
 from thaliron_napari.viewer.reading import Reading
@@ -17,7 +18,8 @@ from thaliron_napari.viewer.steps.step import Step, button, narrow, text, tool_b
 from thaliron_napari.viewer.work import run_in_background
 
 _PROPOSE = "Propose all"
-_FROM_MASK = "From mask …"
+_SUGGEST = "Suggest"
+_FROM_MASK = "From mask"
 
 
 class LesionStep(Step):
@@ -30,14 +32,20 @@ class LesionStep(Step):
         super().__init__(reading)
         self._prepared: Case | None = None
         self._proposing = False
+        self._suggested: dict[int, bool] = {}
+        self._suggested_for: Case | None = None
         self.add_row(
             *narrow(
                 *(tool_button(reading, name) for name in ("seed", "retouch", "split")),
                 button("Merge", "Make the lesions whose rows are selected one (Ctrl+click selects rows).", self.merge),
             )
         )
-        self.reject = button("Reject", "Keep it in the list, but do not count it.", lambda: self._judge("rejected"))
-        self.flag = button("Flag", "Keep it to come back to; it does not count yet.", lambda: self._judge("flagged"))
+        self.reject = button(
+            "Reject", "Keep it in the list, but do not count it.", lambda: reading.review.judge("rejected")
+        )
+        self.flag = button(
+            "Flag", "Keep it to come back to; it does not count yet.", lambda: reading.review.judge("flagged")
+        )
         self.add_row(
             *narrow(
                 button(
@@ -45,7 +53,7 @@ class LesionStep(Step):
                 ),
                 self.reject,
                 self.flag,
-                button("Delete  Del", "Delete the selected lesion. Key Delete.", reading.delete_selected),
+                button("Delete  Del", "Delete the selected lesion. Key Delete.", reading.review.delete),
             )
         )
         self.propose_button = button(
@@ -88,7 +96,11 @@ class LesionStep(Step):
         self.note = QLineEdit()
         self.note.setPlaceholderText("Note on this lesion")
         self.note.editingFinished.connect(self._write_note)
-        self.add_row(self.enhancing, self.note)
+        self.suggest_button = button(
+            _SUGGEST, "Say which lesions enhance, from the T1 before and after gadolinium; you decide.", self.suggest
+        )
+        self.add_row(self.enhancing, self.suggest_button)
+        self.column.addWidget(self.note)
         self.totals = text()
         self.column.addWidget(self.totals)
         reading.tool_changed.connect(self._show_selection)
@@ -111,7 +123,9 @@ class LesionStep(Step):
             return
         flair = case.images["flair"]
         measures = measure_lesions(flair.data, case.annotations.maps["lesions"], flair.grid)
-        fill_lesions(self.list, case, measures, {})
+        if self._suggested_for is not case:
+            self._suggested, self._suggested_for = {}, case
+        fill_lesions(self.list, case, measures, self._suggested)
         counted = {lesion.number for lesion in case.annotations.lesions() if lesion.state == "accepted"}
         accepted = [measure.ml for measure in measures if measure.number in counted]
         waiting, total = self._waiting(), sum(accepted)
@@ -128,11 +142,11 @@ class LesionStep(Step):
         if len(numbers) < 2:
             show_info("Select the rows of two lesions or more (Ctrl+click) to merge them.")
         elif self.reading.make(lambda case: lesions.merge(case, numbers)):
-            self.reading.select_lesion(numbers[0])
+            self.reading.review.select(numbers[0])
 
     def propose(self) -> None:
         """Find all candidate lesions beside the window."""
-        self._run(lesions.find_proposals, "detector")
+        self._run(find_proposals, "detector")
 
     def propose_mask(self) -> None:
         """Let the reader choose another program's mask, and propose what is in it."""
@@ -140,6 +154,29 @@ class LesionStep(Step):
         chosen, _ = QFileDialog.getOpenFileName(self, "Lesion mask of another program", "", kinds)
         if chosen:
             self._run(lambda case: lesions.mask_as_proposals(case, Path(chosen)), Path(chosen).name)
+
+    def suggest(self) -> None:
+        """Suggest which lesions enhance, beside the window."""
+        case = self.reading.case
+        if case is None or self.suggest_button.text() != _SUGGEST:
+            return
+
+        def finished(found: dict[int, Enhancement]) -> None:
+            if case is self.reading.case:
+                self._suggested = {number: lesion.enhancing for number, lesion in found.items()}
+                self.refresh()
+                bright = [
+                    f"{number} (ratio {lesion.ratio:.2f})" for number, lesion in found.items() if lesion.enhancing
+                ]
+                show_info(f"Lesions that seem to enhance: {', '.join(bright) or 'none'}. Your word counts: key G.")
+
+        self.suggest_button.setText("Looking …")
+        run_in_background(
+            lambda _progress: suggest_enhancing(case),
+            owner=self,
+            finished=finished,
+            ended=lambda: self.suggest_button.setText(_SUGGEST),
+        )
 
     def done(self) -> bool:
         """Whether lesions were read and none waits."""
@@ -181,7 +218,7 @@ class LesionStep(Step):
             new = [lesion.number for lesion in case.annotations.lesions() if lesion.number not in before]
             show_info(f"{len(new)} lesions are proposed: Enter accepts one and goes to the next, Delete takes it away.")
             if new:
-                self.reading.show_lesion(new[0])
+                self.reading.review.show(new[0])
 
         def ended() -> None:
             self._proposing = False
@@ -193,14 +230,9 @@ class LesionStep(Step):
 
     def _change(self, edit: Callable[[Case, int], Edit]) -> None:
         """Make an edit of the selected lesion."""
-        number = self.reading.lesion_in_hand()
+        number = self.reading.review.in_hand()
         if number is not None:
             self.reading.make(lambda case: edit(case, number))
-
-    def _judge(self, state: LesionState) -> None:
-        number = self.reading.lesion_in_hand()
-        if number is not None:
-            self.reading.judge_lesion(number, state)
 
     def _regrow(self) -> None:
         share = self.sensitivity.value() / self.sensitivity.maximum()
@@ -211,17 +243,17 @@ class LesionStep(Step):
         self._change(lambda case, number: lesions.set_enhancing(case, number, value))
 
     def _write_note(self) -> None:
-        lesion, words = self.reading.lesion, self.note.text().strip()
+        lesion, words = self.reading.review.lesion, self.note.text().strip()
         if lesion is not None and words != lesion.note:
             self.reading.make(lambda case: lesions.set_note(case, lesion.number, words))
 
     def _select_row(self) -> None:
         numbers = selected_numbers(self.list)
         if len(numbers) == 1 and numbers[0] != self.reading.display.labels.selected_lesion:
-            self.reading.show_lesion(numbers[0])
+            self.reading.review.show(numbers[0])
 
     def _show_selection(self) -> None:
-        lesion = self.reading.lesion
+        lesion = self.reading.review.lesion
         row = None if lesion is None else row_of(self.list, lesion.number)
         if len(selected_numbers(self.list)) < 2:  # rows chosen to be merged stay chosen
             self.list.blockSignals(True)
