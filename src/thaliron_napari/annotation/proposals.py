@@ -36,10 +36,8 @@ Mask = NDArray[np.bool_]
 Index = tuple[int, ...]
 
 CELL_MM = 1.0  # finer images are searched on cells of this size, and grown on their own voxels
-EVIDENCE, EVIDENCE_MM3 = (
-    2.4,
-    5.0,
-)  # standard deviations above normal tissue that make a candidate, and in how much of it
+EVIDENCE = 2.4  # standard deviations above normal tissue that make a candidate
+EVIDENCE_MM3 = 5.0  # in how much of it
 LEAST_CELLS = 3  # of it as well, where cells are large: one or two of many are bright by noise
 TYPICAL = 1.8  # of which half of a proposal must have this much
 CORTEX_MM = (1.5, 4.5)  # distance to outer fluid up to which nothing counts, and from which all counts
