@@ -12,6 +12,7 @@ from nibabel.orientations import axcodes2ornt, io_orientation, ornt_transform
 from thaliron_napari.case import Case, Edit, lesions, open_case
 from thaliron_napari.case.annotations import Annotations, Lesion
 from thaliron_napari.case.edits import fact_change
+from thaliron_napari.case.lesion_search import find_proposals
 from thaliron_napari.case.worklist import parts_of
 from thaliron_napari.errors import AnnotationError, CaseError
 from thaliron_napari.imaging import Grid, Volume, read_label_map, read_volume, resample, write_label_map
@@ -404,6 +405,25 @@ def test_proposals_leave_lesions_of_the_list_and_what_is_mostly_in_one(small: Ca
     assert lesions.propose(small, found, "detector").changes == ()
     with pytest.raises(AnnotationError, match="another grid"):
         lesions.propose(small, found[1:], "detector")
+
+
+def test_the_detector_proposes_the_lesions_that_were_not_clicked(head, tmp_path: Path) -> None:
+    flair, truth = nib.load(head.flair), read_label_map(head.lesions).data
+    moved = nib.Nifti1Image(np.asarray(flair.dataobj), flair.affine)  # a T1 that a registration must bring back
+    moved.affine[0, 3] += 6
+    nib.save(moved, tmp_path / "t1.nii.gz")
+    case = open_case([], images={"flair": head.flair, "t1": tmp_path / "t1.nii.gz"}, in_memory=True)
+    shift = np.eye(4)
+    shift[0, 3] = 6
+    case.apply(Edit("register", fact_change(case.annotations, "registration/t1", {"matrix": shift.tolist()})))
+    case.apply(lesions.grow(case, case.images["flair"].grid.nearest(head.seeds[1])))
+    before = _state(case)
+    case.apply(lesions.propose(case, find_proposals(case), "detector"))
+    labels = case.annotations.maps["lesions"]
+    assert {lesion.source for lesion in case.annotations.lesions() if lesion.number > 1} <= {"detector"}
+    assert _dice(labels > 0, truth > 0) > 0.8
+    case.undo()
+    assert _state(case) == before
 
 
 def _saved(path: Path, data: np.ndarray, like: nib.Nifti1Image, axes: str, step: float | None = None) -> Path:

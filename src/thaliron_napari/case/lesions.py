@@ -33,7 +33,6 @@ from thaliron_napari.case.lesion_shapes import (
 from thaliron_napari.errors import AnnotationError
 
 __all__ = [
-    "accept_proposed",
     "add_seed",
     "begin",
     "delete",
@@ -95,17 +94,6 @@ def set_state(case: Case, number: int, state: LesionState) -> Edit:
     lesion = replace(lesion_of(case, number), state=state)
     verb = {"accepted": "accept", "rejected": "reject", "flagged": "flag", "proposed": "reopen"}[state]
     return Edit(f"{verb} lesion {number}", fact_change(case.annotations, f"lesion/{number}", lesion.to_fact()))
-
-
-def accept_proposed(case: Case) -> Edit:
-    """Edit that accepts every lesion that waits for it; without changes where none does."""
-    waiting = [lesion for lesion in case.annotations.lesions() if lesion.state == "proposed"]
-    changes: tuple[Change, ...] = ()
-    for lesion in waiting:
-        accepted = replace(lesion, state="accepted")
-        changes += fact_change(case.annotations, f"lesion/{lesion.number}", accepted.to_fact())
-    numbers = ", ".join(str(lesion.number) for lesion in waiting)
-    return Edit(f"accept lesion{'s' if len(waiting) > 1 else ''} {numbers}", changes)
 
 
 def set_enhancing(case: Case, number: int, enhancing: bool | None) -> Edit:

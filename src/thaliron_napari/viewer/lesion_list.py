@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QAbstractItemView, QTableWidget
 
 from thaliron_napari.case import Case
@@ -19,7 +20,7 @@ def lesion_table() -> QTableWidget:
     made.setMinimumHeight(190)
     made.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
     made.setSortingEnabled(True)
-    made.horizontalHeader().setSortIndicator(0, made.horizontalHeader().sortIndicatorOrder())
+    made.horizontalHeader().setSortIndicator(0, Qt.SortOrder.AscendingOrder)
     return made
 
 
