@@ -176,6 +176,7 @@ def test_superior_is_up_left_is_left_and_front_hides_what_is_behind(
         new += fact_change(phantom_case.annotations, f"lesion/{number}", fact)
     phantom_case.apply(Edit("grow two lesions", new))
     show(panel, hand)
+    wait_until(lambda: "veins" in surfaces(panel), "the veins")  # they come later, and are violet
     for layer in surfaces(panel).values():
         layer.visible = layer.name != "veins"
     QTest.qWait(300)

@@ -22,7 +22,7 @@ from thaliron_napari.viewer.work import run_in_background
 
 _MAKING = "Making the surfaces …"
 _VEINS_SMOOTH_MM = 0.5
-_LESION_CODE = {"accepted": 1, "proposed": 2}
+_LESION_CODE = {"accepted": 1, "proposed": 2, "flagged": 5}
 _FROM_FRONT = (-0.25, 1.0, 0.3)  # (z, y, x): to Posterior, somewhat from above and from one side
 _FROM_BEHIND = (-0.25, -1.0, 0.3)
 _SUPERIOR = (1.0, 0.0, 0.0)
