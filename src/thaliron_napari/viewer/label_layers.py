@@ -91,7 +91,7 @@ class LabelLayers:
         return all(layer in self.viewer.layers for layer in self._layers.values())
 
     def show(self, grid_name: GridName, grid: Grid) -> None:
-        """Show all that lives on a grid."""
+        """Show all that lives on a grid; make what lives on the other too, blank, or the hand waits for it later."""
         case = self.case
         assert case is not None
         for name, home in _LIVES_ON.items():
@@ -99,7 +99,7 @@ class LabelLayers:
             if here and name not in self._codes:
                 self._codes[name] = np.zeros(grid.shape, np.uint8)
                 self._copy(name)
-            if here or name in self._layers:
+            if here or name in self._layers or (name != VEINS and home in case.images):
                 codes = (
                     self._codes[name] if here else self._blank.setdefault(grid.shape, np.zeros(grid.shape, np.uint8))
                 )
