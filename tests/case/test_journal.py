@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import shutil
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 
 from thaliron_napari.case import Case
 from thaliron_napari.case.edits import Edit, fact_change, voxel_change
+from thaliron_napari.case.mirror import Mirror
 from thaliron_napari.errors import CaseError
 from thaliron_napari.imaging import Grid, Source, SourceGrid, Volume
 
@@ -288,3 +290,15 @@ def _until(there: Callable[[], bool]) -> None:
     while not there():
         assert time.monotonic() < end
         time.sleep(0.01)
+
+
+def test_a_line_is_handed_to_the_system_though_the_thread_has_the_file_at_that_moment(tmp_path: Path) -> None:
+    mirror = Mirror(tmp_path / "journal")
+    mirror.append(b"first\n")
+    assert mirror.wait(10)
+    mirror._writing.acquire()  # as the thread does for the time of a write
+    threading.Timer(0.02, mirror._writing.release).start()
+    mirror.append(b"second\n")
+    assert mirror.path.read_bytes() == b"first\nsecond\n"
+    assert mirror.wait(10)
+    mirror.close()

@@ -165,7 +165,7 @@ def test_all_that_is_drawn_hides_while_h_is_held(panel: Panel, hand: Hand) -> No
         send(hand, QEvent.Type.KeyRelease, Qt.Key.Key_H, repeats=True)
         send(hand, QEvent.Type.KeyPress, Qt.Key.Key_H, repeats=True)
         assert visible(panel) == hidden
-    assert {name for name in before if before[name] != hidden[name]} == {"thalami"}
+    assert {name for name in before if before[name] != hidden[name]} == {"thalami", "lesions"}
     send(hand, QEvent.Type.KeyRelease, Qt.Key.Key_H)
     assert visible(panel) == before
 

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 _RETRY_S = 2.0
+_TURN_S = 0.1  # that the hand waits at most while the thread writes
 _SILENT_S = 1.0  # a disk that takes longer than this is not asked to write in the caller's time
 
 _DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -93,10 +94,11 @@ class Mirror:
         self.problem = plain_words(error)
 
     def append(self, more: bytes) -> None:
-        """Add to the file; returns at once, whatever the disk does."""
+        """Add to the file; returns soon, whatever the disk does."""
         self._content += more
-        # Where the thread holds the file it takes this along; where the disk is in trouble only the thread may wait.
-        if not self.problem and self.silent_s < _SILENT_S and self._writing.acquire(blocking=False):
+        # The thread has the file for no longer than a write takes, and may have looked at what there is to write just
+        # before this came. Where the disk is in trouble only the thread may wait.
+        if not self.problem and self.silent_s < _SILENT_S and self._writing.acquire(timeout=_TURN_S):
             try:
                 self._write()
             except OSError as error:
