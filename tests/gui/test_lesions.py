@@ -199,7 +199,17 @@ def test_the_list_sorts_by_value_and_leads_to_each_lesion(
     step.note.setText("near the wall")
     step.note.editingFinished.emit()
     assert phantom_case.annotations.lesion(2).note == "near the wall"
-    panel.reading.display.labels.select_lesion(2)
+    step.note.setFocus()
+    step.note.setText("half typed")  # a click on another row takes no focus from the box
+    QTest.mouseClick(
+        step.list.viewport(),
+        Qt.MouseButton.LeftButton,
+        pos=step.list.visualItemRect(step.list.item(row_of(step.list, 1), 1)).center(),
+    )
+    assert step.note.text() == ""
+    step.note.editingFinished.emit()
+    assert [lesion.note for lesion in phantom_case.annotations.lesions()] == ["", "half typed", ""]
+    panel.reading.review.select(2)
     hand.press(step.flag)
     step.refresh()
     assert step.list.item(row_of(step.list, 2), COLUMNS.index("State")).text() == "⚑ flagged"

@@ -32,6 +32,7 @@ class LesionStep(Step):
         super().__init__(reading)
         self._prepared: Case | None = None
         self._proposing = False
+        self._noted: tuple[Case | None, int] = (None, 0)  # whose note stands in the box
         self._suggested: dict[int, bool] = {}
         self._suggested_for: Case | None = None
         self.add_row(
@@ -104,6 +105,7 @@ class LesionStep(Step):
         self.totals = text()
         self.column.addWidget(self.totals)
         reading.tool_changed.connect(self._show_selection)
+        reading.leaving.connect(self._write_note)
 
     def enter(self) -> None:
         """Show the FLAIR's grid and take the seed; learn normal tissue in the background before the first click."""
@@ -243,9 +245,12 @@ class LesionStep(Step):
         self._change(lambda case, number: lesions.set_enhancing(case, number, value))
 
     def _write_note(self) -> None:
-        lesion, words = self.reading.review.lesion, self.note.text().strip()
-        if lesion is not None and words != lesion.note:
-            self.reading.make(lambda case: lesions.set_note(case, lesion.number, words))
+        """Make what is typed the note of the lesion it was typed for, whichever is selected by now."""
+        words, case, number = self.note.text().strip(), self._noted[0], self._noted[1]
+        if case is None or case is not self.reading.case or f"lesion/{number}" not in case.annotations.facts:
+            return
+        if words != case.annotations.lesion(number).note:
+            self.reading.make(lambda case: lesions.set_note(case, number, words))
 
     def _select_row(self) -> None:
         numbers = selected_numbers(self.list)
@@ -267,5 +272,10 @@ class LesionStep(Step):
         if lesion is not None:
             self.sensitivity.setValue(round(lesion.sensitivity * self.sensitivity.maximum()))
             self.enhancing.setCurrentIndex(self.enhancing.findData(lesion.enhancing))
-        if not self.note.hasFocus():
+        noted = (None, 0) if lesion is None else (self.reading.case, lesion.number)
+        if noted != self._noted:
+            self._write_note()
+            self._noted = noted
+            self.note.setText("" if lesion is None else lesion.note)
+        elif not self.note.hasFocus():
             self.note.setText("" if lesion is None else lesion.note)
