@@ -28,7 +28,14 @@ import nibabel as nib
 import numpy as np
 from scipy import ndimage
 
-from thaliron_napari.annotation import enhancement, normal_tissue, place_lesions, propose_lesions
+from thaliron_napari.annotation import (
+    enhancement,
+    find_uptake,
+    guess_landmarks,
+    normal_tissue,
+    place_lesions,
+    propose_lesions,
+)
 from thaliron_napari.phantom import make_patient
 
 CORNERS = np.ones((3, 3, 3))
@@ -145,12 +152,12 @@ def main() -> None:
         print(f"{'':24s}{'found':>8s}{'proposals':>11s}{'false':>8s}{'Dice':>8s}{'volume':>9s}{'s':>7s}")
         for name, way in WAYS.items():
             print(f"{name:24s}{score(case, way)}", flush=True)
-        uptake = enhancement(case.labels, case.t1, case.t1_post, case.spacing)
-        called = {number: lesion for number, lesion in uptake.items() if lesion.enhancing}
+        uptake = find_uptake(case.t1, case.t1_post, case.spacing, lesions=case.labels)
+        called = {n: lesion for n, lesion in enhancement(case.labels, uptake).items() if lesion.enhancing}
         said = ", ".join(f"{n} (ratio {e.ratio:.2f}, {e.volume_mm3:.0f} mm3)" for n, e in called.items()) or "none"
         truth = "nobody knows" if case.enhancing is None else str(sorted(case.enhancing))
         print(f"enhancing: {said}; truth: {truth}")
-        places = place_lesions(case.labels, case.spacing, flair=case.flair)
+        places = place_lesions(case.labels, guess_landmarks(case.flair, case.spacing))
         print("places:", dict(Counter(place.name for place in places.values())))
         for kind in sorted(set(case.kinds.values())):
             names = Counter(place.name for number, place in places.items() if case.kinds[number] == kind)

@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from thaliron_napari.annotation import enhancement
+from thaliron_napari.annotation import Enhancement, enhancement, find_uptake
 from thaliron_napari.errors import AnnotationError
 from thaliron_napari.phantom import Image, Patient, make_patient
 
@@ -21,10 +21,14 @@ def on_grid_of(image: Image, target: Image) -> NDArray[np.float32]:
     return moved
 
 
+def measured(labels, t1, t1_post, spacing=SPACING, *, white=None) -> dict[int, Enhancement]:
+    return enhancement(labels, find_uptake(t1, t1_post, spacing, white=white, lesions=labels))
+
+
 def called(case: Patient) -> tuple[set[int], set[int]]:
     flair = case.images["flair"]
     before, after = (on_grid_of(case.images[name], flair) for name in ("t1", "t1ce"))
-    result = enhancement(case.truth.lesions, before, after, flair.spacing)
+    result = measured(case.truth.lesions, before, after, spacing=flair.spacing)
     truth = {info.number for info in case.truth.lesions_info if info.enhancing}
     return {number for number, lesion in result.items() if lesion.enhancing}, truth
 
@@ -59,7 +63,7 @@ def made() -> tuple[NDArray[np.int32], NDArray[np.float64], NDArray[np.float64],
 
 def test_a_nodule_enhances_and_a_vein_does_not() -> None:
     labels, before, after, white = made()
-    result = enhancement(labels, before, after, SPACING, white=white)
+    result = measured(labels, before, after, white=white)
     assert {number: lesion.enhancing for number, lesion in result.items()} == {1: False, 2: True, 3: True, 4: False}
     assert result[1].ratio == pytest.approx(1, abs=0.1)
     assert result[2].ratio == pytest.approx(120 / 70, abs=0.2)
@@ -69,8 +73,8 @@ def test_a_nodule_enhances_and_a_vein_does_not() -> None:
 @pytest.mark.parametrize(("first", "second"), [(0.01, 30.0), (100.0, 100.0)])
 def test_the_gains_of_the_scans_change_nothing(first: float, second: float) -> None:
     labels, before, after, white = made()
-    expected = enhancement(labels, before, after, SPACING, white=white)
-    result = enhancement(labels, first * before, second * after, SPACING, white=white)
+    expected = measured(labels, before, after, white=white)
+    result = measured(labels, first * before, second * after, white=white)
     for number, lesion in expected.items():
         assert result[number].ratio == pytest.approx(lesion.ratio, rel=1e-3)
         assert result[number].enhancing == lesion.enhancing
@@ -78,9 +82,9 @@ def test_the_gains_of_the_scans_change_nothing(first: float, second: float) -> N
 
 def test_flips_change_nothing() -> None:
     arrays = made()
-    expected = enhancement(*arrays[:3], SPACING, white=arrays[3])
+    expected = measured(*arrays[:3], white=arrays[3])
     labels, before, after, white = (np.flip(array, (0, 2)) for array in arrays)
-    result = enhancement(labels, before, after, SPACING, white=white)
+    result = measured(labels, before, after, white=white)
     for number, lesion in expected.items():
         assert result[number].ratio == pytest.approx(lesion.ratio, rel=1e-3)
         assert result[number].enhancing == lesion.enhancing
@@ -88,7 +92,7 @@ def test_flips_change_nothing() -> None:
 
 def test_no_lesion_gives_nothing() -> None:
     _, before, after, white = made()
-    assert enhancement(np.zeros(SHAPE, int), before, after, SPACING, white=white) == {}
+    assert measured(np.zeros(SHAPE, int), before, after, white=white) == {}
 
 
 @pytest.mark.parametrize(
@@ -96,7 +100,8 @@ def test_no_lesion_gives_nothing() -> None:
     [
         ({"labels": np.zeros(SHAPE)}, "whole numbers"),
         ({"labels": np.full(SHAPE, -1)}, "from 1"),
-        ({"t1": np.ones((2, 2, 2))}, "before contrast"),
+        ({"labels": np.ones((2, 2, 2), int)}, "one grid"),
+        ({"t1": np.zeros((3, 3))}, "3D image"),
         ({"t1_post": np.ones((2, 2, 2))}, "after contrast"),
         ({"t1_post": np.full(SHAPE, np.inf)}, "not numbers"),
         ({"spacing": (1, 0, 1)}, "spacing"),
@@ -108,4 +113,4 @@ def test_what_cannot_be_measured_is_said(change: dict, words: str) -> None:
     labels, before, after, white = made()
     given = {"labels": labels, "t1": before, "t1_post": after, "spacing": SPACING, "white": white} | change
     with pytest.raises(AnnotationError, match=words):
-        enhancement(**given)
+        enhancement(given.pop("labels"), find_uptake(**given))

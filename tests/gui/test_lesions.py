@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from qtpy.QtCore import QItemSelectionModel, Qt
 from qtpy.QtTest import QTest
 
-from thaliron_napari.case import Case
+from thaliron_napari.case import Case, lesions
 from thaliron_napari.imaging import write_label_map
 from thaliron_napari.viewer.hand import Hand
 from thaliron_napari.viewer.lesion_list import COLUMNS, row_of
@@ -166,6 +166,40 @@ def test_a_line_splits_a_lesion_and_merging_makes_it_one(
     np.testing.assert_array_equal(voxels(phantom_case, number), whole)
 
 
+def test_two_clicks_in_a_lesion_split_it_between_them(
+    panel: Panel, phantom_case: Case, hand: Hand, known: Knowledge
+) -> None:
+    first, second = (index for index, _ in known.lesions[:2])
+    click_lesion(panel, hand, first)
+    click_lesion(panel, hand, second)
+    step = panel.step(LesionStep)
+    phantom_case.apply(lesions.merge(phantom_case, [1, 2]))
+    whole = voxels(phantom_case, 1)
+    hand.key(Qt.Key.Key_K)
+    click_lesion(panel, hand, first)
+    hand.key(Qt.Key.Key_Escape)  # the first place is forgotten, the tool stays
+    assert panel.reading.tool == "split"
+    click_lesion(panel, hand, first)
+    assert list(states(phantom_case)) == [1]
+    click_lesion(panel, hand, second)  # on another slice
+    assert words(phantom_case) == "split lesion 1 between 2 seeds"
+    labels = phantom_case.annotations.maps["lesions"]
+    assert sorted(int(labels[index]) for index in (first, second)) == [1, 2]
+    np.testing.assert_array_equal(labels > 0, whole)
+    step.refresh()
+    assert step.list.rowCount() == 2
+
+
+def test_the_list_says_where_each_lesion_lies(panel: Panel, phantom_case: Case, hand: Hand, known: Knowledge) -> None:
+    for index, _ in known.lesions[:3]:
+        click_lesion(panel, hand, index)
+    step = panel.step(LesionStep)
+    place = COLUMNS.index("Place")
+    wait_until(lambda: step.list.rowCount() == 3 and step.list.item(0, place).text() != "", "the places")
+    said = [step.list.item(row, place).text() for row in range(3)]
+    assert set(said) <= {"~ periventricular", "~ juxtacortical", "~ deep"}
+
+
 def grown_size(panel: Panel, case: Case, hand: Hand, index: tuple[int, int, int]) -> int:
     click_lesion(panel, hand, index)
     return int((case.annotations.maps["lesions"] > 0).sum())
@@ -182,11 +216,13 @@ def test_the_list_sorts_by_value_and_leads_to_each_lesion(
     step.list.sortItems(ml, Qt.SortOrder.DescendingOrder)
     sizes = [float(step.list.item(row, ml).text()) for row in range(3)]
     assert sizes == sorted(sizes, reverse=True)
+    shown, opacities = panel.reading.viewer.layers["lesions"], []
+    shown.events.opacity.connect(lambda: opacities.append(shown.opacity))
     hand.key(Qt.Key.Key_PageDown)  # from the third round to the first
     assert panel.reading.display.labels.selected_lesion == 1
     assert panel.reading.display.slice_shown() == known.lesions[0][0][0]
-    assert panel.reading.viewer.layers["lesions"].opacity == 0
-    wait_until(lambda: panel.reading.viewer.layers["lesions"].opacity > 0, "the blink to end")
+    wait_until(lambda: len(opacities) == 2, "the blink to end")
+    assert opacities == [0, 1]
     hand.key(Qt.Key.Key_PageUp)
     assert panel.reading.display.labels.selected_lesion == 3
     row = row_of(step.list, 2)
@@ -267,15 +303,24 @@ def test_which_lesions_enhance_is_suggested_and_decided_by_the_reader(
         click_lesion(panel, hand, index)
     step = panel.step(LesionStep)
     hand.press(step.suggest_button)
-    wait_until(lambda: step.suggest_button.text() == "Suggest", "the suggestion")
-    gd = COLUMNS.index("Gd")
+    wait_until(lambda: step.suggest_button.text() == "Take suggested", "the suggestion")
     labels = phantom_case.annotations.maps["lesions"]
+
+    def gd(index: tuple[int, int, int]) -> list[str]:
+        return step.list.item(row_of(step.list, int(labels[index])), COLUMNS.index("Gd")).text().split()
+
     for index, enhancing in known.lesions:
-        assert step.list.item(row_of(step.list, int(labels[index])), gd).text() == ("yes?" if enhancing else "no?")
+        word, ratio = gd(index)
+        assert word == ("yes?" if enhancing else "no?")
+        assert (float(ratio) > 1.4) == enhancing
     assert "seem to enhance" in told()[-1]
     assert all(lesion.enhancing is None for lesion in phantom_case.annotations.lesions())
     bright = next(int(labels[index]) for index, enhancing in known.lesions if enhancing)
     panel.reading.review.show(bright)
     hand.key(Qt.Key.Key_G)
     step.refresh()
-    assert step.list.item(row_of(step.list, bright), gd).text() == "yes"
+    assert [gd(index)[0] for index, enhancing in known.lesions if enhancing] == ["yes"]
+    hand.press(step.suggest_button)  # the rest as suggested, in one edit
+    assert words(phantom_case) == f"take the suggested enhancement of {len(known.lesions) - 1} lesions"
+    for index, enhancing in known.lesions:
+        assert phantom_case.annotations.lesion(int(labels[index])).enhancing is enhancing

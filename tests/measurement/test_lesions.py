@@ -1,5 +1,7 @@
 """Lesion volumes and places against the truth and SimpleITK."""
 
+import json
+
 import nibabel as nib
 import numpy as np
 import pytest
@@ -68,8 +70,10 @@ def test_only_what_the_reader_accepted_counts(head) -> None:
     assert measure_case(case).values["enhancing"] is None  # a rejected lesion's word does not count
     case.apply(lesions.set_enhancing(case, 1, True))
     assert measure_case(case).values["enhancing"] == 1
+    assert measure_case(case).values["enhancing_count"] == 1
     case.apply(lesions.set_enhancing(case, 1, False))
-    assert measure_case(case).values["enhancing"] == 0
+    values = measure_case(case).values
+    assert (values["enhancing"], values["enhancing_count"]) == (0, 0)
 
 
 def test_the_table_of_lesions_says_what_was_read(head, tmp_path) -> None:
@@ -84,3 +88,17 @@ def test_the_table_of_lesions_says_what_was_read(head, tmp_path) -> None:
     assert (second["state"], second["enhancing"]) == ("proposed", "n/a")
     assert float(first["ml"]) == pytest.approx(float(measure_case(case).values["lesion_ml"]), abs=1e-4)
     assert np.allclose([float(first[axis]) for axis in ("r_mm", "a_mm", "s_mm")], head.seeds[0], atol=1.0)
+    assert (first["place"], first["place_estimated"]) != ("n/a", "n/a")
+    assert float(first["gap_mm"]) >= 0
+    assert (first["uptake"], first["uptake_suggests"], first["grown_on"]) == ("n/a", "n/a", "flair")  # no T1
+    meaning = json.loads((case.folder / f"{case.stem}_desc-lesions.json").read_text("utf-8"))
+    assert list(meaning) == header
+    assert meaning["ml"] == {"Description": "Volume", "Units": "ml"}
+
+
+@pytest.mark.parametrize("note", ["=1+1", "+cmd", "-2", "@SUM(A1)"])
+def test_no_note_is_run_by_a_spreadsheet(head, tmp_path, note: str) -> None:
+    case = open_case([], images={"flair": head.flair}, derivatives=tmp_path)
+    case.apply(lesions.grow(case, case.volume("flair").grid.nearest(head.seeds[0])))
+    case.apply(lesions.set_note(case, 1, note))
+    assert write_lesions(case).read_text("utf-8").splitlines()[1].split("\t")[-1] == f"'{note}"

@@ -98,8 +98,15 @@ def test_every_number_stands_there_with_its_unit_and_meaning(case: Case, text: s
 
 
 def test_lesions_are_listed_with_their_review(head, text: str) -> None:
-    rows = {row[0]: row for row in _Page(text).rows if len(row) == 6}
-    assert [rows[n][4:] for n in "123"] == [["accepted", "yes"], ["rejected", "not judged"], ["proposed", "not judged"]]
+    rows = {row[0]: row for row in _Page(text).rows if len(row) == 9}
+    assert [rows[n][6:8] for n in "123"] == [
+        ["yes", "accepted"],
+        ["not judged", "rejected"],
+        ["not judged", "proposed"],
+    ]
+    assert all(
+        row[4] in ("", "~ deep white matter", "~ juxtacortical", "~ periventricular") for row in map(rows.get, "123")
+    )
     for n, seed in zip("123", head.seeds, strict=True):
         assert np.allclose([float(v) for v in rows[n][2].split(",")], seed, atol=0.6)
 

@@ -16,6 +16,7 @@ from scipy import ndimage
 from thaliron_napari.annotation.brain import bright_class, find_brain
 from thaliron_napari.annotation.cells import average_cells, to_shape
 from thaliron_napari.annotation.places import checked_labels
+from thaliron_napari.annotation.tissue import NormalTissue, checked_image
 from thaliron_napari.errors import AnnotationError
 
 Array = NDArray[np.float32]
@@ -32,6 +33,29 @@ PERCENTILE = 95.0
 CORNERS = ndimage.generate_binary_structure(3, 3)
 
 
+@dataclass(frozen=True, eq=False)
+class Uptake:
+    """Uptake of contrast through the head, found once a case.
+
+    Attributes
+    ----------
+    ratio : ndarray of float32
+        Signal after over before contrast (z, y, x), smoothed a little, in that of white matter around: 1 is none.
+    threshold : float
+        Ratio from which on a voxel counts: 1.25, or 4 robust standard deviations of white matter above 1.
+    spacing : ndarray
+        Voxel size (z, y, x) in mm.
+    tissue : NormalTissue
+        What normal tissue looks like on `ratio`, for `lesion_in_box`: a lesion that enhances and is not bright on the
+        FLAIR is grown on this.
+    """
+
+    ratio: Array
+    threshold: float
+    spacing: NDArray[np.float64]
+    tissue: NormalTissue
+
+
 @dataclass(frozen=True)
 class Enhancement:
     """Uptake of contrast in one lesion.
@@ -39,40 +63,85 @@ class Enhancement:
     Attributes
     ----------
     ratio : float
-        95th percentile in the lesion of the signal after over before contrast, in that of white matter around it: 1
-        is no uptake.
+        95th percentile of the uptake's ratio in the lesion.
     volume_mm3 : float
-        Largest connected part of the lesion above `threshold`, of those that are 3 mm thick somewhere (or as thick as
-        the lesion): the vein in the middle of a lesion takes up contrast as well, and is thinner.
-    threshold : float
-        Ratio from which on a voxel counts: 1.25, or 4 robust standard deviations of white matter above 1.
+        Largest connected part of the lesion above the uptake's threshold, of those that are 3 mm thick somewhere (or
+        as thick as the lesion): the vein in the middle of a lesion takes up contrast as well, and is thinner.
     enhancing : bool
         The suggestion: whether `volume_mm3` is at least 10 mm3, or half of a lesion smaller than 20 mm3.
     """
 
     ratio: float
     volume_mm3: float
-    threshold: float
     enhancing: bool
 
 
-def enhancement(
-    labels: ArrayLike, t1: ArrayLike, t1_post: ArrayLike, spacing: ArrayLike, *, white: ArrayLike | None = None
-) -> dict[int, Enhancement]:
+def find_uptake(
+    t1: ArrayLike,
+    t1_post: ArrayLike,
+    spacing: ArrayLike,
+    *,
+    white: ArrayLike | None = None,
+    lesions: ArrayLike | None = None,
+) -> Uptake:
+    """Find how much contrast each voxel takes up, relative to normal white matter. Takes seconds.
+
+    Parameters
+    ----------
+    t1, t1_post : array_like
+        T1-weighted images (z, y, x) before and after gadolinium, registered and on the same grid. Any unit, but 0
+        means no signal: a factor changes nothing, an offset would.
+    spacing : array_like
+        Voxel size (z, y, x) in mm.
+    white : array_like of bool, optional
+        White matter mask of the same shape. Estimated from `t1` where it is not given, as the brain's brighter class.
+    lesions : array_like, optional
+        What is not zero is left out of white matter. Few that are not known of do no harm: what enhances lies far
+        from the usual ratio, and is left out for that.
+
+    Raises
+    ------
+    AnnotationError
+        Where images and masks do not fit together, are not finite, or no white matter is found.
+    """
+    before, spacing_mm = checked_image(t1, spacing)
+    before = _checked_image(before, before.shape, "T1 before contrast")
+    after = _checked_image(t1_post, before.shape, "T1 after contrast")
+    before_cells, after_cells = (average_cells(image, spacing_mm, CELL_MM) for image in (before, after))
+    cell_mm = spacing_mm * before.shape / before_cells.shape
+    if white is None:
+        chosen = _white_matter(before_cells, cell_mm)
+    else:
+        chosen = average_cells(_checked_mask(white, before.shape, "white matter"), spacing_mm, CELL_MM) > 0.99
+    if lesions is not None:
+        chosen &= average_cells(_checked_mask(lesions, before.shape, "lesions"), spacing_mm, CELL_MM) < 0.01
+    chosen &= (before_cells > 0) & (after_cells > 0)
+    chosen = _usual(after_cells, before_cells, chosen)
+    if chosen.sum() < 50:
+        raise AnnotationError(
+            "No white matter is found on the T1 before contrast: choose that of a head, or give a white matter mask."
+        )
+    level_before, level_after = (_around(cells, chosen, FIELD_MM / cell_mm) for cells in (before_cells, after_cells))
+    ratios = after_cells / level_after / np.maximum(before_cells / level_before, DARKEST)
+    middle = float(np.median(ratios[chosen]))
+    spread = 1.4826 * float(np.median(np.abs(ratios[chosen] - middle)))
+    one, two = (
+        ndimage.gaussian_filter(image, SMOOTH_MM / spacing_mm, truncate=3.0) / to_shape(level, before.shape)
+        for image, level in ((before, level_before), (after, level_after))
+    )
+    ratio: Array = two / np.maximum(one, DARKEST) / np.float32(middle)
+    threshold = max(LEAST_RATIO, 1 + SPREADS * spread)
+    return Uptake(ratio, threshold, spacing_mm, _flat(before_cells, cell_mm, before.shape, spacing_mm, threshold))
+
+
+def enhancement(labels: ArrayLike, uptake: Uptake) -> dict[int, Enhancement]:
     """Measure the uptake of contrast in each lesion and suggest which enhance.
 
     Parameters
     ----------
     labels : array_like of int
         One number a lesion (z, y, x), 0 elsewhere.
-    t1, t1_post : array_like
-        T1-weighted images before and after gadolinium, registered and on the same grid. Any unit, but 0 means no
-        signal: a factor changes nothing, an offset would.
-    spacing : array_like
-        Voxel size (z, y, x) in mm.
-    white : array_like of bool, optional
-        White matter mask of the same shape; lesions in it are left out. Estimated from `t1` where it is not given,
-        as the brighter class of the brain.
+    uptake : Uptake
 
     Returns
     -------
@@ -82,59 +151,45 @@ def enhancement(
     Raises
     ------
     AnnotationError
-        Where images, labels or mask do not fit together, are not finite, or no white matter is found.
+        Where labels and uptake do not lie on one grid.
     """
-    numbers, spacing_mm = checked_labels(labels, spacing)
-    before = _checked_image(t1, numbers.shape, "T1 before contrast")
-    after = _checked_image(t1_post, numbers.shape, "T1 after contrast")
-    before_cells, after_cells = (average_cells(image, spacing_mm, CELL_MM) for image in (before, after))
-    cell_mm = spacing_mm * numbers.shape / before_cells.shape
-    free = average_cells(numbers > 0, spacing_mm, CELL_MM) < 0.01
-    if white is None:
-        chosen = _white_matter(before_cells, cell_mm) & free
-    else:
-        mask = np.asarray(white).astype(bool)
-        if mask.shape != numbers.shape:
-            raise AnnotationError(
-                f"The white matter has shape {mask.shape}, the lesions {numbers.shape}: give one grid."
-            )
-        chosen = (average_cells(mask, spacing_mm, CELL_MM) > 0.99) & free
-    chosen &= (before_cells > 0) & (after_cells > 0)
-    chosen = _usual(after_cells, before_cells, chosen)
-    if chosen.sum() < 50:
+    numbers, _ = checked_labels(labels, uptake.spacing)
+    if numbers.shape != uptake.ratio.shape:
         raise AnnotationError(
-            "No white matter is found on the T1 before contrast: choose that of a head, or give a white matter mask."
+            f"The lesions have shape {numbers.shape}, the T1 {uptake.ratio.shape}: bring both onto one grid first."
         )
-    sigma = SMOOTH_MM / spacing_mm
-    level_before, level_after = (_around(cells, chosen, FIELD_MM / cell_mm) for cells in (before_cells, after_cells))
-    ratios = after_cells / level_after / np.maximum(before_cells / level_before, DARKEST)
-    middle = float(np.median(ratios[chosen]))
-    spread = 1.4826 * float(np.median(np.abs(ratios[chosen] - middle)))
-    threshold = max(LEAST_RATIO, 1 + SPREADS * spread)
-    found = {}
-    margin = np.ceil(3 * sigma).astype(int)
-    whole = [to_shape(level, numbers.shape) for level in (level_before, level_after)]
-    for number, box in enumerate(ndimage.find_objects(numbers), 1):
-        if box is None:
-            continue
-        room = tuple(
-            slice(max(part.start - int(n), 0), part.stop + int(n)) for part, n in zip(box, margin, strict=True)
-        )
-        lesion = numbers[room] == number
-        one, two = (
-            ndimage.gaussian_filter(image[room], sigma, truncate=3.0) / level[room]
-            for image, level in zip((before, after), whole, strict=True)
-        )
-        ratio = two / np.maximum(one, DARKEST) / np.float32(middle)
-        volume = _largest_mm3(lesion & (ratio > threshold), lesion, spacing_mm)
-        enough = min(LEAST_MM3, float(lesion.sum() * np.prod(spacing_mm)) / 2)
-        found[number] = Enhancement(
-            ratio=float(np.percentile(ratio[lesion], PERCENTILE)),
-            volume_mm3=volume,
-            threshold=threshold,
-            enhancing=volume >= enough,
-        )
-    return found
+    return {
+        number: lesion_enhancement(numbers[box] == number, tuple(part.start for part in box), uptake)
+        for number, box in enumerate(ndimage.find_objects(numbers), 1)
+        if box is not None
+    }
+
+
+def lesion_enhancement(lesion: Mask, corner: tuple[int, ...], uptake: Uptake) -> Enhancement:
+    """Measure the uptake of one lesion, as `enhancement` does.
+
+    Parameters
+    ----------
+    lesion : ndarray of bool
+        The lesion in a box of the image.
+    corner : tuple of int
+        Index (z, y, x) of the box's first voxel.
+    uptake : Uptake
+    """
+    ratio = uptake.ratio[tuple(slice(start, start + n) for start, n in zip(corner, lesion.shape, strict=True))]
+    volume = _largest_mm3(lesion & (ratio > uptake.threshold), lesion, uptake.spacing)
+    enough = min(LEAST_MM3, float(lesion.sum() * np.prod(uptake.spacing)) / 2)
+    return Enhancement(float(np.percentile(ratio[lesion], PERCENTILE)), volume, volume >= enough)
+
+
+def _flat(
+    cells: Array, cell_mm: NDArray[np.float64], shape: tuple[int, ...], spacing_mm: NDArray[np.float64], least: float
+) -> NormalTissue:
+    """Normal tissue of the ratio: 1 everywhere, with the least ratio that counts two spreads above."""
+    brain, _ = find_brain(cells, cell_mm)
+    ones = np.ones_like(cells)
+    inside = brain.astype(np.float32) if brain.any() else ones
+    return NormalTissue(shape, spacing_mm, 1.0, (least - 1) / 2, ones, 0 * ones, ones, inside)
 
 
 def _largest_mm3(bright: Mask, lesion: Mask, spacing_mm: NDArray[np.float64]) -> float:
@@ -183,9 +238,16 @@ def _checked_image(image: ArrayLike, shape: tuple[int, ...], name: str) -> Array
     array = np.asarray(image)
     if array.shape != shape or array.dtype.kind not in "biuf":
         raise AnnotationError(
-            f"The {name} holds {array.dtype} values of shape {array.shape}, the lesions have shape {shape}: "
-            "bring both onto one grid first."
+            f"The {name} holds {array.dtype} values of shape {array.shape} where {shape} is needed: "
+            "bring all onto one grid first."
         )
     if not np.all(np.isfinite(array)):
         raise AnnotationError(f"The {name} has values that are not numbers: repair the image first.")
     return array.astype(np.float32)
+
+
+def _checked_mask(mask: ArrayLike, shape: tuple[int, ...], name: str) -> Mask:
+    array: Mask = np.asarray(mask).astype(bool)
+    if array.shape != shape:
+        raise AnnotationError(f"The mask of {name} has shape {array.shape}, the T1 {shape}: give both on one grid.")
+    return array

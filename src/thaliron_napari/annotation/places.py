@@ -37,9 +37,7 @@ CORTEX_THICK_MM = 3.0  # taken off where the cortex is not given and its outer s
 CELL_MM = 1.0  # cells on which fluid is looked for
 FLUID = -1.5  # height of fluid, in spreads of white matter; one part in fifteen of normal tissue before smoothing
 LAKE_MM, LAKE_DEPTH_MM = 2.2, 20.0  # ventricles are this far from tissue and from the brain's surface somewhere
-DEEPEST = (
-    0.6  # of the deepest place of the brain, reached by a lake of the ventricles and not by the cistern of the insula
-)
+DEEPEST = 0.6  # of the brain's deepest place: reached by lakes of the ventricles, not by the cistern of the insula
 BESIDE_LAKE_MM, VENTRICLE_DEPTH_MM = 6.0, 16.0
 
 
@@ -63,16 +61,84 @@ class Place:
     estimated: bool
 
 
-def place_lesions(
-    labels: ArrayLike,
-    spacing: ArrayLike,
-    *,
-    ventricles: ArrayLike | None = None,
-    cortex: ArrayLike | None = None,
-    infratentorial: ArrayLike | None = None,
-    tissue: NormalTissue | None = None,
-    flair: ArrayLike | None = None,
-) -> dict[int, Place]:
+@dataclass(frozen=True, eq=False)
+class Landmarks:
+    """What the places of lesions are told by, found once a case.
+
+    Attributes
+    ----------
+    ventricles, cortex : object
+        Where they lie, for the gap to them; None where there are none.
+    infratentorial : ndarray of bool, optional
+        Brain stem and cerebellum (z, y, x), on the lesions' grid.
+    ventricles_guessed, cortex_guessed : bool
+        Whether they were guessed from the FLAIR and not given as masks.
+    spacing : ndarray
+        Voxel size (z, y, x) of the lesions' grid in mm.
+    shape : tuple of int
+        Its shape.
+    """
+
+    ventricles: tuple[cKDTree, float] | None
+    cortex: tuple[cKDTree, float] | None
+    infratentorial: Mask | None
+    ventricles_guessed: bool
+    cortex_guessed: bool
+    spacing: NDArray[np.float64]
+    shape: tuple[int, ...]
+
+
+def landmarks_of_masks(
+    spacing: ArrayLike, *, ventricles: ArrayLike, cortex: ArrayLike, infratentorial: ArrayLike | None = None
+) -> Landmarks:
+    """Landmarks from a segmentation, FreeSurfer's for one.
+
+    Parameters
+    ----------
+    spacing : array_like
+        Voxel size (z, y, x) in mm.
+    ventricles, cortex, infratentorial : array_like of bool
+        Masks (z, y, x) on the lesions' grid: the lateral and third ventricles; cortical grey matter; brain stem and
+        cerebellum. Without the last no lesion is called infratentorial.
+
+    Raises
+    ------
+    AnnotationError
+        Where the masks do not lie on one grid.
+    """
+    mask, spacing_mm = checked_image(np.asarray(ventricles).astype(bool), spacing)
+    outer = _checked_mask(cortex, mask.shape, "cortex")
+    below = None if infratentorial is None else _checked_mask(infratentorial, mask.shape, "infratentorial")
+    inner = _tree(mask.astype(bool), spacing_mm)
+    return Landmarks(inner, _tree(outer, spacing_mm), below, False, False, spacing_mm, mask.shape)
+
+
+def guess_landmarks(flair: ArrayLike, spacing: ArrayLike, *, tissue: NormalTissue | None = None) -> Landmarks:
+    """Landmarks from the FLAIR alone: lakes of fluid in the depth of the brain stand for the ventricles.
+
+    What lies up to 3 mm from any other fluid stands for cortex, and no lesion is called infratentorial. Takes seconds.
+
+    Parameters
+    ----------
+    flair : array_like
+        FLAIR image (z, y, x), any unit.
+    spacing : array_like
+        Voxel size (z, y, x) in mm.
+    tissue : NormalTissue, optional
+        What `normal_tissue` says of the FLAIR; estimated by the call where it is not given.
+
+    Raises
+    ------
+    AnnotationError
+        Where no brain is found on the FLAIR, or the tissue is that of another image.
+    """
+    image, spacing_mm = checked_image(flair, spacing)
+    masks, cell_mm = _guess(image, spacing_mm, tissue)
+    inner, outer = (_tree(masks[name], cell_mm) for name in ("ventricles", "cortex"))
+    return Landmarks(inner, outer, None, True, True, spacing_mm, image.shape)
+
+
+def place_lesions(labels: ArrayLike, landmarks: Landmarks) -> dict[int, Place]:
     """Name the place of each lesion.
 
     A lesion of which most lies in the hindbrain is infratentorial. Any other is periventricular where its gap to the
@@ -83,16 +149,7 @@ def place_lesions(
     ----------
     labels : array_like of int
         One number a lesion (z, y, x), 0 elsewhere.
-    spacing : array_like
-        Voxel size (z, y, x) in mm.
-    ventricles, cortex, infratentorial : array_like of bool, optional
-        Masks on the same grid, from FreeSurfer for one: the lateral and third ventricles; cortical grey matter;
-        brain stem and cerebellum. Without the last no lesion is called infratentorial.
-    tissue : NormalTissue, optional
-        What `normal_tissue` says of the FLAIR; estimated by the call where it is needed and not given.
-    flair : array_like, optional
-        FLAIR image (z, y, x), any unit. Needed where ventricles or cortex are not given: then lakes of fluid in the
-        depth of the brain stand for ventricles, and what lies up to 3 mm from any other fluid for cortex.
+    landmarks : Landmarks
 
     Returns
     -------
@@ -102,50 +159,50 @@ def place_lesions(
     Raises
     ------
     AnnotationError
-        Where labels, masks and FLAIR do not fit together, or the FLAIR is missing and needed.
+        Where labels and landmarks do not lie on one grid.
 
     Notes
     -----
     A gap is the least distance between voxel centres less one voxel, so that 0 is touching.
     """
-    numbers, spacing_mm = checked_labels(labels, spacing)
-    given = {"ventricles": ventricles, "cortex": cortex, "infratentorial": infratentorial}
-    masks = {name: _checked_mask(mask, numbers.shape, name) for name, mask in given.items() if mask is not None}
-    estimated = ventricles is None or cortex is None
-    trees: dict[str, tuple[cKDTree, float] | None] = {
-        name: _tree(masks[name], spacing_mm) for name in ("ventricles", "cortex") if name in masks
+    numbers, _ = checked_labels(labels, landmarks.spacing)
+    if numbers.shape != landmarks.shape:
+        raise AnnotationError(
+            f"The lesions have shape {numbers.shape}, the landmarks {landmarks.shape}: give both on one grid."
+        )
+    return {
+        number: place_lesion(numbers[box] == number, tuple(part.start for part in box), landmarks)
+        for number, box in enumerate(ndimage.find_objects(numbers), 1)
+        if box is not None
     }
-    if estimated:
-        if flair is None:
-            raise AnnotationError(
-                "Without masks of both ventricles and cortex the FLAIR is needed: give it, or give both masks."
-            )
-        guess, guess_mm = _guess(flair, numbers.shape, spacing_mm, tissue)
-        for name, mask in guess.items():
-            if name not in masks:
-                trees[name] = _tree(mask, guess_mm)
-    below = masks.get("infratentorial")
-    places = {}
-    for number, box in enumerate(ndimage.find_objects(numbers), 1):
-        if box is None:
-            continue
-        lesion = numbers[box] == number
-        if below is not None and below[box][lesion].mean() > 0.5:
-            places[number] = Place(INFRATENTORIAL, 0.0, False)
-            continue
-        rim = np.argwhere(_rim(lesion)) + [part.start for part in box]
-        points = (rim + 0.5) * spacing_mm
-        to_ventricle = _gap(points, trees["ventricles"], spacing_mm)
-        to_cortex = _gap(points, trees["cortex"], spacing_mm)
-        if "cortex" not in masks:
-            to_cortex = max(to_cortex - CORTEX_THICK_MM, 0.0)
-        if to_ventricle <= VENTRICLE_MM:
-            places[number] = Place(PERIVENTRICULAR, to_ventricle, ventricles is None)
-        elif to_cortex <= CORTEX_MM:
-            places[number] = Place(JUXTACORTICAL, to_cortex, estimated)
-        else:
-            places[number] = Place(DEEP, min(to_ventricle, to_cortex), estimated)
-    return places
+
+
+def place_lesion(lesion: Mask, corner: tuple[int, ...], landmarks: Landmarks) -> Place:
+    """Name the place of one lesion, as `place_lesions` does.
+
+    Parameters
+    ----------
+    lesion : ndarray of bool
+        The lesion in a box of the image.
+    corner : tuple of int
+        Index (z, y, x) of the box's first voxel.
+    landmarks : Landmarks
+    """
+    box = tuple(slice(start, start + n) for start, n in zip(corner, lesion.shape, strict=True))
+    below = landmarks.infratentorial
+    if below is not None and below[box][lesion].mean() > 0.5:
+        return Place(INFRATENTORIAL, 0.0, False)
+    points = (np.argwhere(_rim(lesion)) + corner + 0.5) * landmarks.spacing
+    to_ventricle = _gap(points, landmarks.ventricles, landmarks.spacing)
+    to_cortex = _gap(points, landmarks.cortex, landmarks.spacing)
+    if landmarks.cortex_guessed:
+        to_cortex = max(to_cortex - CORTEX_THICK_MM, 0.0)
+    if to_ventricle <= VENTRICLE_MM:
+        return Place(PERIVENTRICULAR, to_ventricle, landmarks.ventricles_guessed)
+    guessed = landmarks.ventricles_guessed or landmarks.cortex_guessed
+    if to_cortex <= CORTEX_MM:
+        return Place(JUXTACORTICAL, to_cortex, guessed)
+    return Place(DEEP, min(to_ventricle, to_cortex), guessed)
 
 
 def fluid_of(height: Array, inside: Mask, cell_mm: NDArray[np.float64], t1: Array | None = None) -> tuple[Mask, Mask]:
@@ -206,12 +263,10 @@ def checked_labels(labels: ArrayLike, spacing: ArrayLike) -> tuple[NDArray[np.in
 
 
 def _guess(
-    flair: ArrayLike, shape: tuple[int, ...], spacing_mm: NDArray[np.float64], tissue: NormalTissue | None
+    image: NDArray[np.generic], spacing_mm: NDArray[np.float64], tissue: NormalTissue | None
 ) -> tuple[dict[str, Mask], NDArray[np.float64]]:
     """Ventricles, and the outer fluid that cortex lies along, on cells."""
-    image, _ = checked_image(flair, spacing_mm)
-    if image.shape != shape:
-        raise AnnotationError(f"The FLAIR has shape {image.shape} and the lesions {shape}: give both on one grid.")
+    shape = image.shape
     tissue = normal_tissue(image, spacing_mm) if tissue is None else tissue
     if tissue.shape != shape:
         raise AnnotationError(f"The tissue is that of an image of shape {tissue.shape}, not {shape}: estimate it anew.")
@@ -245,7 +300,5 @@ def _rim(mask: Mask) -> Mask:
 def _checked_mask(mask: ArrayLike, shape: tuple[int, ...], name: str) -> Mask:
     array = np.asarray(mask).astype(bool)
     if array.shape != shape:
-        raise AnnotationError(
-            f"The mask of {name} has shape {array.shape}, the lesions {shape}: give both on one grid."
-        )
+        raise AnnotationError(f"The mask of {name} has shape {array.shape}, not {shape}: give all on one grid.")
     return array

@@ -18,7 +18,14 @@ from thaliron_napari.errors import CaseError
 from thaliron_napari.imaging.files import replace_file, write_json
 
 PROGRAM = {"Name": "ThalIron", "Version": __version__}
-_IGNORED = ("*_desc-edits*", "*_desc-lesions.tsv", "*_desc-measurements.json", "*_mode-image_xfm.*", "/cohort.*")
+_IGNORED = (
+    "*_desc-edits*",
+    "*_desc-lesions.tsv",
+    "*_desc-lesions.json",
+    "*_desc-measurements.json",
+    "*_mode-image_xfm.*",
+    "/cohort.*",
+)
 
 
 def root_of(folder: Path) -> Path:

@@ -22,6 +22,7 @@ FREESURFER_LABEL: dict[Side, int] = {"left": 10, "right": 49}
 _REACH_MM = 40.0  # about a click: the whole thalamus and what lies around it
 _KNOWN_NAMES = (
     "mri/aseg.mgz",
+    "mri/aparc+aseg.mgz",
     "mri/aparc.DKTatlas+aseg.deep.mgz",
     "mri/aseg.auto_noCCseg.mgz",
     "*_dseg.nii.gz",

@@ -3,15 +3,15 @@
 Those of a lesion's shape alone are in `lesion_shapes`, another program's lesions in `lesion_masks`; both are had here.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from thaliron_napari.annotation import lesion_in_box
+from thaliron_napari.annotation import NormalTissue, lesion_in_box
 from thaliron_napari.annotation import split_by_seeds as split_mask
 from thaliron_napari.case.annotations import Index, Lesion, LesionState
 from thaliron_napari.case.case import Case
@@ -30,6 +30,7 @@ from thaliron_napari.case.lesion_shapes import (
     split_by_line,
     split_by_seeds,
 )
+from thaliron_napari.case.lesion_uptake import takes_up, uptake_of
 from thaliron_napari.errors import AnnotationError
 
 __all__ = [
@@ -39,8 +40,10 @@ __all__ = [
     "drop_islands",
     "fill_holes",
     "grow",
+    "judge_enhancing",
     "mask_as_proposals",
     "merge",
+    "preview",
     "propose",
     "regrow",
     "set_enhancing",
@@ -52,41 +55,52 @@ __all__ = [
 ]
 
 Mask = NDArray[np.bool_]
+Box = tuple[slice, ...]
+On = Literal["flair", "t1ce"]
 
 
-def grow(
+def preview(
     case: Case, seed: Index, *, sensitivity: float = 0.5, also: Sequence[Index] = (), outside: Sequence[Index] = ()
-) -> Edit:
-    """Edit that grows a new lesion, not yet accepted, from a seed voxel of the FLAIR grid.
+) -> tuple[Box, Mask, On]:
+    """What would grow from a seed voxel of the FLAIR grid, in a box, and on what.
+
+    That is the FLAIR; where the seed is not bright on it but takes up contrast, the T1 after gadolinium.
 
     Raises
     ------
     AnnotationError
-        When the seed lies in another lesion or on tissue that is not bright.
+        When the seed lies in another lesion, or on tissue that is not bright.
     """
     labels = case.annotations.label_map("lesions")
     taken = int(labels[seed])
     if taken:
         raise AnnotationError(f"This voxel belongs to lesion {taken} already; delete that lesion to grow it anew.")
-    flair = case.volume("flair")
-    box, grown = lesion_in_box(
-        flair.data,
-        seed,
-        flair.spacing,
-        tissue=case.normal_tissue,
-        also=also,
-        outside=outside,
-        sensitivity=sensitivity,
-        within=labels == 0,
-    )
+    on: On = "flair"
+    try:
+        box, grown = _in_box(case, on, seed, labels == 0, sensitivity, also, outside)
+    except AnnotationError:
+        if not takes_up(case, seed):
+            raise
+        on = "t1ce"
+        box, grown = _in_box(case, on, seed, labels == 0, sensitivity, also, outside)
+    return box, grown, on
+
+
+def grow(
+    case: Case, seed: Index, *, sensitivity: float = 0.5, also: Sequence[Index] = (), outside: Sequence[Index] = ()
+) -> Edit:
+    """Edit that grows a new lesion, not yet accepted, from a seed voxel of the FLAIR grid; errors as :func:`preview`."""
+    labels = case.annotations.label_map("lesions")
+    box, grown, on = preview(case, seed, sensitivity=sensitivity, also=also, outside=outside)
     number = next_number(case)
-    lesion = Lesion(number, "proposed", seed, sensitivity, also=tuple(also), outside=tuple(outside))
+    lesion = Lesion(number, "proposed", seed, sensitivity, also=tuple(also), outside=tuple(outside), on=on)
     corner = (box[0].start, box[1].start, box[2].start)
     changes: tuple[Change, ...] = voxel_change(
         case.annotations, "lesions", corner, np.where(grown, number, labels[box])
     )
     changes += fact_change(case.annotations, f"lesion/{number}", lesion.to_fact())
-    return Edit(f"grow lesion {number}", changes)
+    where = " on the T1 after gadolinium" if on == "t1ce" else ""
+    return Edit(f"grow lesion {number}{where}", changes)
 
 
 def set_state(case: Case, number: int, state: LesionState) -> Edit:
@@ -101,6 +115,19 @@ def set_enhancing(case: Case, number: int, enhancing: bool | None) -> Edit:
     lesion = replace(lesion_of(case, number), enhancing=enhancing)
     word = {True: "enhancing", False: "not enhancing", None: "not judged for enhancement"}[enhancing]
     return Edit(f"lesion {number} is {word}", fact_change(case.annotations, f"lesion/{number}", lesion.to_fact()))
+
+
+def judge_enhancing(case: Case, words: Mapping[int, bool]) -> Edit:
+    """Edit that records for several lesions at once whether they enhance; those judged already are left."""
+    changes: tuple[Change, ...] = ()
+    count = 0
+    for number, enhancing in words.items():
+        lesion = lesion_of(case, number)
+        if lesion.enhancing is None:
+            fact = replace(lesion, enhancing=enhancing).to_fact()
+            changes += fact_change(case.annotations, f"lesion/{number}", fact)
+            count += 1
+    return Edit(f"take the suggested enhancement of {count} lesion{'' if count == 1 else 's'}", changes)
 
 
 def set_note(case: Case, number: int, note: str) -> Edit:
@@ -224,26 +251,48 @@ def propose(case: Case, labels: NDArray[Any], source: str) -> Edit:
 
 def _grown(case: Case, lesion: Lesion) -> Mask:
     """What grows from a lesion's seeds, of the whole FLAIR; other lesions are left."""
-    labels, flair = case.annotations.label_map("lesions"), case.volume("flair")
+    labels = case.annotations.label_map("lesions")
     within = (labels == 0) | (labels == lesion.number)
     if not within[lesion.seed]:
         raise AnnotationError(
             f"The first seed of lesion {lesion.number} lies in lesion {labels[lesion.seed]} now; paint it, or merge."
         )
     seeds = [point for point in lesion.also if within[point]]
-    box, grown = lesion_in_box(
-        flair.data,
-        lesion.seed,
-        flair.spacing,
-        tissue=case.normal_tissue,
-        also=seeds,
-        outside=[point for point in lesion.outside if point not in (lesion.seed, *seeds)],
-        sensitivity=lesion.sensitivity,
-        within=within,
-    )
+    outside = [point for point in lesion.outside if point not in (lesion.seed, *seeds)]
+    box, grown = _in_box(case, lesion.on, lesion.seed, within, lesion.sensitivity, seeds, outside)
     mask = np.zeros(labels.shape, bool)
     mask[box] = grown
     return mask
+
+
+def _in_box(
+    case: Case,
+    on: On,
+    seed: Index,
+    within: Mask,
+    sensitivity: float,
+    also: Sequence[Index],
+    outside: Sequence[Index],
+) -> tuple[Box, Mask]:
+    """What grows from seeds on one of the images, on the FLAIR grid."""
+    flair = case.volume("flair")
+    image: NDArray[np.float32] = flair.data
+    tissue: NormalTissue
+    if on == "flair":
+        tissue = case.normal_tissue
+    else:
+        uptake = uptake_of(case)
+        image, tissue = uptake.ratio, uptake.tissue
+    return lesion_in_box(
+        image,
+        seed,
+        flair.spacing,
+        tissue=tissue,
+        also=also,
+        outside=outside,
+        sensitivity=sensitivity,
+        within=within,
+    )
 
 
 def _reshaped(case: Case, lesion: Lesion, mask: Mask, words: str) -> Edit:

@@ -1,12 +1,12 @@
 """A case's numbers: regions, susceptibility, lesions, morphometry."""
 
+from thaliron_napari.measurement.lesion_table import write_lesions
 from thaliron_napari.measurement.morphometry import read_freesurfer
 from thaliron_napari.measurement.record import (
     Record,
     measure_case,
     measure_lesion_map,
     measure_thalami,
-    write_lesions,
     write_record,
 )
 

@@ -20,6 +20,7 @@ _NUMBERS: dict[str, tuple[str, str]] = {
     "lesions_proposed": ("Lesions proposed but neither accepted nor rejected; not counted elsewhere", "lesions"),
     "lesions_flagged": ("Lesions flagged for another look; not counted elsewhere", "lesions"),
     "enhancing": ("Whether an accepted lesion enhances after gadolinium: 1 yes, 0 no", "1"),
+    "enhancing_count": ("Number of accepted lesions that enhance after gadolinium", "lesions"),
     "fs_thalamus_left_ml": ("FreeSurfer's volume of the left thalamus", "ml"),
     "fs_thalamus_right_ml": ("FreeSurfer's volume of the right thalamus", "ml"),
     "gm_ml": ("FreeSurfer's total grey matter volume", "ml"),

@@ -20,7 +20,7 @@ from thaliron_napari.case.files import describe_dataset, provenance, writing_to
 from thaliron_napari.case.thalamus import proposed
 from thaliron_napari.errors import GridError
 from thaliron_napari.imaging import Grid
-from thaliron_napari.imaging.files import replace_file, write_json
+from thaliron_napari.imaging.files import write_json
 from thaliron_napari.measurement.dictionary import dictionary_of
 from thaliron_napari.measurement.lesions import lesion_totals, measure_lesions
 from thaliron_napari.measurement.susceptibility import relative_ppb, statistics_of
@@ -196,36 +196,8 @@ def write_record(case: Case) -> Path:
     return path
 
 
-def write_lesions(case: Case) -> Path:
-    """Write one row a lesion: its numbers, where it came from, and the reader's word on it and its enhancement.
-
-    Raises
-    ------
-    CaseError
-        When there is no FLAIR, or the folder cannot be written to.
-    """
-    assert case.folder is not None, "a case in memory has no files"
-    flair = case.volume("flair")
-    measures = {m.number: m for m in measure_lesions(flair.data, case.annotations.maps["lesions"], flair.grid)}
-    columns = ("number", "ml", "r_mm", "a_mm", "s_mm", "mean_flair", "state", "enhancing", "slices", "source", "note")
-    rows = ["\t".join(columns)]
-    for lesion in case.annotations.lesions():
-        measure = measures.get(lesion.number)
-        numbers = (measure.ml, *measure.centre_mm, measure.mean) if measure else ()
-        cells = [f"{value:.4f}" for value in numbers] or ["0", "n/a", "n/a", "n/a", "n/a"]
-        enhancing = "n/a" if lesion.enhancing is None else str(int(lesion.enhancing))
-        slices = str(measure.slices) if measure else "0"
-        words = (" ".join(text.split()) or "n/a" for text in (lesion.source, lesion.note))  # no tab ends a cell early
-        rows.append("\t".join([str(lesion.number), *cells, lesion.state, enhancing, slices, *words]))
-    path = case.folder / f"{case.stem}_desc-lesions.tsv"
-    with writing_to(case):
-        replace_file(path, lambda beside: beside.write_text("\n".join(rows) + "\n", "utf-8"))
-    describe_dataset(case)
-    return path
-
-
 def _measure_review(case: Case) -> dict[str, Value]:
-    """Totals over the lesions that the reader accepted, and whether one of them enhances."""
+    """Totals over the lesions that the reader accepted, and how many of them enhance."""
     if not any(True for _ in case.annotations.lesions()):
         return {}  # not read is not the same as no lesions
     accepted = [lesion for lesion in case.annotations.lesions() if lesion.state == "accepted"]
@@ -236,6 +208,7 @@ def _measure_review(case: Case) -> dict[str, Value]:
     values: dict[str, Value] = {**lesion_totals([volume for volume in volumes if volume > 0])}
     said = [lesion.enhancing for lesion in accepted if lesion.enhancing is not None]
     values["enhancing"] = int(any(said)) if said else None
+    values["enhancing_count"] = sum(said) if said else None
     for state in ("proposed", "flagged"):
         values[f"lesions_{state}"] = sum(lesion.state == state for lesion in case.annotations.lesions())
     return values

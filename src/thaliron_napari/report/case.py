@@ -15,7 +15,7 @@ from thaliron_napari.case.csf import csf_mask
 from thaliron_napari.errors import CaseError
 from thaliron_napari.imaging.files import replace_file
 from thaliron_napari.measurement.dictionary import dictionary_of
-from thaliron_napari.measurement.lesions import measure_lesions
+from thaliron_napari.measurement.lesion_table import LesionRow, lesion_rows
 from thaliron_napari.measurement.quality import missing, remarks
 from thaliron_napari.measurement.record import Record, Value, measure_case
 from thaliron_napari.report.page import html_notes, html_page, html_table
@@ -26,7 +26,7 @@ _MOST_SLICES = 12
 _MAIN = (
     ("chi_ppb", "chi_left_ppb", "chi_right_ppb", "csf_ppb"),
     ("thalamus_ml", "thalamus_left_ml", "thalamus_right_ml"),
-    ("lesion_ml", "lesion_count", "enhancing"),
+    ("lesion_ml", "lesion_count", "enhancing", "enhancing_count"),
 )
 
 
@@ -199,18 +199,31 @@ def _showing_every_lesion(labels: NDArray[np.int32], most: int) -> list[int]:
 def _lesion_table(case: Case) -> str:
     if "flair" not in case.images:
         return ""
-    flair, words = case.images["flair"], {True: "yes", False: "no", None: "not judged"}
-    measures = {m.number: m for m in measure_lesions(flair.data, case.annotations.maps["lesions"], flair.grid)}
-    rows = []
-    for lesion in case.annotations.lesions():
-        m = measures.get(lesion.number)
-        place = ", ".join(f"{v:.1f}" for v in m.centre_mm) if m else "-"
-        size, mean = (f"{m.ml:.3f}", f"{m.mean:.0f}") if m else ("0", "-")
-        rows.append((str(lesion.number), size, place, mean, lesion.state, words[lesion.enhancing]))
+    rows = [_lesion_cells(row) for row in lesion_rows(case)]
     if not rows:
         return ""
-    head = ("Lesion", "ml", "Centre (RAS mm)", "Mean FLAIR signal", "Review", "Enhancing")
-    return html_table([head, *rows], words=(4, 5))
+    head = ("Lesion", "ml", "Centre (RAS mm)", "Mean FLAIR signal", "Place", "Uptake", "Enhancing", "Review", "Note")
+    notes = []
+    if any(row[4].startswith("~") for row in rows):
+        notes.append("~ Place estimated: ventricles and cortex were guessed from the FLAIR, not segmented.")
+    if any(row[5] for row in rows):
+        notes.append("Uptake: T1 signal after over before gadolinium, in that of normal white matter; 1 is none.")
+    return html_table([head, *rows], words=(4, 6, 7, 8)) + html_notes(notes)
+
+
+def _lesion_cells(row: LesionRow) -> tuple[str, ...]:
+    lesion, m, place = row.lesion, row.measure, row.place
+    return (
+        str(lesion.number),
+        f"{m.ml:.3f}" if m else "0",
+        ", ".join(f"{v:.1f}" for v in m.centre_mm) if m else "-",
+        f"{m.mean:.0f}" if m else "-",
+        f"{'~ ' if place.estimated else ''}{place.name}" if place else "",
+        f"{row.uptake.ratio:.2f}" if row.uptake else "",
+        {True: "yes", False: "no", None: "not judged"}[lesion.enhancing],
+        lesion.state,
+        lesion.note,
+    )
 
 
 def _all_numbers(record: Record) -> str:

@@ -5,13 +5,18 @@ from collections.abc import Sequence
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QAbstractItemView, QTableWidget
 
-from thaliron_napari.case import Case
-from thaliron_napari.measurement.lesions import LesionMeasure
+from thaliron_napari.annotation import Enhancement, Place
+from thaliron_napari.measurement.lesion_table import LesionRow
 from thaliron_napari.viewer.steps.step import fill_table, number, table
 
-COLUMNS = ("No", "ml", "State", "Gd", "S mm", "slices", "FLAIR", "Note")
+COLUMNS = ("No", "ml", "State", "Place", "Gd", "S mm", "slices", "FLAIR", "Note")
 _MARK = {"accepted": "✓ accepted", "proposed": "… proposed", "rejected": "✗ rejected", "flagged": "⚑ flagged"}
-_WORD = {True: "yes", False: "no", None: ""}
+_PLACE = {"deep white matter": "deep"}
+_PLACE_TIP = "Place is by the gap to ventricles and cortex; ~ is an estimate, where no segmentation is there."
+_GD_TIP = (
+    "Your word on whether it enhances; with a question mark what the T1 before and after gadolinium suggests, and the "
+    "uptake: 1 is that of normal white matter."
+)
 
 
 def lesion_table() -> QTableWidget:
@@ -21,33 +26,42 @@ def lesion_table() -> QTableWidget:
     made.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
     made.setSortingEnabled(True)
     made.horizontalHeader().setSortIndicator(0, Qt.SortOrder.AscendingOrder)
+    for name, tip in (("Place", _PLACE_TIP), ("Gd", _GD_TIP)):
+        made.horizontalHeaderItem(COLUMNS.index(name)).setToolTip(tip)
     return made
 
 
-def fill_lesions(
-    shown: QTableWidget, case: Case, measures: Sequence[LesionMeasure], suggested: dict[int, bool]
-) -> None:
-    """Show the lesions of a case; `suggested` says which enhance, where the reader has not said it."""
-    known = {measure.number: measure for measure in measures}
-    rows = []
-    for lesion in case.annotations.lesions():
-        measure = known.get(lesion.number)
-        enhancing = _WORD[lesion.enhancing]
-        if lesion.enhancing is None and lesion.number in suggested:
-            enhancing = "yes?" if suggested[lesion.number] else "no?"
-        rows.append(
-            [
-                str(lesion.number),
-                f"{measure.ml:.3f}" if measure else "0",
-                _MARK[lesion.state],
-                enhancing,
-                number(measure.centre_mm[2], 0) if measure else "",
-                str(measure.slices) if measure else "",
-                number(measure.mean, 0) if measure else "",
-                lesion.note,
-            ]
-        )
-    fill_table(shown, rows)
+def fill_lesions(shown: QTableWidget, rows: Sequence[LesionRow]) -> None:
+    """Show the lesions of a case."""
+    fill_table(shown, [_cells(row) for row in rows])
+
+
+def _cells(row: LesionRow) -> list[str]:
+    lesion, measure = row.lesion, row.measure
+    return [
+        str(lesion.number),
+        f"{measure.ml:.3f}" if measure else "0",
+        _MARK[lesion.state],
+        _place(row.place),
+        _enhancing(lesion.enhancing, row.uptake),
+        number(measure.centre_mm[2], 0) if measure else "",
+        str(measure.slices) if measure else "",
+        number(measure.mean, 0) if measure else "",
+        lesion.note,
+    ]
+
+
+def _place(place: Place | None) -> str:
+    if place is None:
+        return ""
+    return f"{'~ ' if place.estimated else ''}{_PLACE.get(place.name, place.name)}"
+
+
+def _enhancing(said: bool | None, uptake: Enhancement | None) -> str:
+    ratio = "" if uptake is None else f" {uptake.ratio:.2f}"
+    if said is not None:
+        return f"{'yes' if said else 'no'}{ratio}"
+    return "" if uptake is None else f"{'yes?' if uptake.enhancing else 'no?'}{ratio}"
 
 
 def selected_numbers(shown: QTableWidget) -> list[int]:

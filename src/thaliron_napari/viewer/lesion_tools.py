@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from napari.utils.notifications import show_error, show_info
 
-from thaliron_napari.annotation import lesion_in_box, nudge
+from thaliron_napari.annotation import nudge
 from thaliron_napari.case import Case, Edit, lesions
 from thaliron_napari.errors import ThalIronError
 from thaliron_napari.viewer.codes import SELECTED
@@ -17,6 +17,7 @@ from thaliron_napari.viewer.contour_tools import Drag, Point, Slice, cut_at, swe
 from thaliron_napari.viewer.reading import Reading
 
 _ALL_OF_IT_PX = 40  # of hand from the usual sensitivity to the most
+_CLICK_MM = 1.0  # a shorter line is a click
 
 Index = tuple[int, int, int]
 
@@ -37,19 +38,12 @@ def seed(reading: Reading, event: Any) -> Drag:
         reading.review.select(int(labels[place]))
         return
     reading.review.accept_grown()
-    flair, shown = case.volume("flair"), reading.display.labels
+    shown = reading.display.labels
     start, sensitivity = event.position[-2], 0.5
     height = _ALL_OF_IT_PX / reading.viewer.scene.camera.zoom
     try:
         while True:
-            box, mask = lesion_in_box(
-                flair.data,
-                place,
-                flair.spacing,
-                tissue=case.normal_tissue,
-                sensitivity=sensitivity,
-                within=labels == 0,
-            )
+            box, mask, _ = lesions.preview(case, place, sensitivity=sensitivity)
             shown.drop_preview()
             shown.preview_box("lesions", box, mask, 2)
             yield
@@ -107,8 +101,8 @@ def retouch(reading: Reading, event: Any) -> Drag:
 
 
 def split(reading: Reading, event: Any) -> Drag:
-    """Cut the lesion that a line crosses most of, on all its slices, along the line."""
-    case, cut = reading.case, cut_at(reading, event)
+    """Cut the lesion that a line crosses most of, on all its slices; or between two places that are clicked in it."""
+    case, cut, place = reading.case, cut_at(reading, event), _voxel(reading, event)
     path = [cut.point(event)]
     yield
     while event.type == "mouse_move":
@@ -119,6 +113,10 @@ def split(reading: Reading, event: Any) -> Drag:
     reading.pen.clear()
     if case is None:
         return
+    if np.ptp(path, axis=0).max() < _CLICK_MM:
+        if place is not None:
+            _split_between(reading, case, place, path[0])
+        return
     points = np.array(path) / cut.spacing
     labels = case.annotations.label_map("lesions")[cut.index]
     number = _most_crossed(labels, points)
@@ -127,6 +125,23 @@ def split(reading: Reading, event: Any) -> Drag:
         return
     if reading.make(lambda c: lesions.split_by_line(c, number, points, cut.index)):
         reading.review.select(number)
+
+
+def _split_between(reading: Reading, case: Case, place: Index, point: Point) -> None:
+    """Remember the first place clicked in a lesion; at the second, also on another slice, split it between the two."""
+    labels, first = case.annotations.label_map("lesions"), reading.split_seed
+    number = int(labels[place])
+    if not number:
+        show_info("There is no lesion here: click two places in one, or draw a line across it.")
+    elif first is None or labels[first] != number or first == place:
+        reading.split_seed = place
+        reading.review.select(number)
+        reading.pen.circle(point, _CLICK_MM)
+        show_info(f"Click the place in lesion {number} that is to become another lesion.")
+    else:
+        reading.split_seed = None
+        if reading.make(lambda c: lesions.split_by_seeds(c, number, [first, place])):
+            reading.review.select(number)
 
 
 def _most_crossed(labels: np.ndarray, points: np.ndarray) -> int | None:

@@ -82,6 +82,8 @@ class Reading:
         """Of the polygon that is being drawn on the slice on show, (y, x) in mm."""
         self.corners_add = False
         """Whether it is to be added to the contour."""
+        self.split_seed: tuple[int, int, int] | None = None
+        """The first of two places, (z, y, x) of the FLAIR, between which a lesion is to be split."""
         self.display.moved.connect(self._on_moved)
         self.opening = ""
         """Name of the case that is being opened in the background; empty for none."""
@@ -109,6 +111,7 @@ class Reading:
             case = next((left for left in self.waiting if left.folder == case.folder), case)
         self.waiting = [left for left in self.waiting if left is not case]
         self.case = case
+        self.split_seed = None
         self.read_only = ""
         case.changed.connect(self._on_edit)
         self.display.open(case)
@@ -220,14 +223,14 @@ class Reading:
         """Drop the stroke or the polygon that is going on; without one, put the tool down."""
         if self.stroke:
             self.stroke = "dropped"
-        elif self.corners:
+        elif self.corners or self.split_seed is not None:
             self.drop_corners()
         else:
             self.choose_tool("look")
 
     def drop_corners(self) -> None:
-        """Forget the polygon that is going on."""
-        self.corners = []
+        """Forget the polygon, or the split, that is going on."""
+        self.corners, self.split_seed = [], None
         self.pen.clear()
 
     def swap_tools(self) -> None:
@@ -343,3 +346,5 @@ class Reading:
     def _on_moved(self) -> None:
         if self.corners:
             self.drop_corners()  # they lie on another slice
+        elif self.split_seed is not None:
+            self.pen.clear()  # the place holds, its mark lies on another slice

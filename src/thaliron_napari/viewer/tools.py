@@ -168,7 +168,7 @@ TOOLS: dict[ToolName, Tool] = {
             "split",
             "Split",
             "K",
-            "Draw a line across a lesion: what lies on either side of it becomes a lesion of its own, on all slices.",
+            "Draw a line across a lesion: each side becomes a lesion of its own, on all slices. Or click two places in it.",
             "flair",
             lesion_tools.split,
         ),

@@ -1,6 +1,7 @@
 """Step 5: click the T2 lesions, have them proposed, accept or reject them, correct them, say which enhance."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -8,10 +9,13 @@ from napari.utils.notifications import show_info
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QLineEdit, QSlider
 
-from thaliron_napari.annotation import Enhancement
 from thaliron_napari.case import Case, Edit, lesions
-from thaliron_napari.case.lesion_search import find_proposals, suggest_enhancing
-from thaliron_napari.measurement.lesions import measure_lesions
+from thaliron_napari.case.lesion_places import places
+from thaliron_napari.case.lesion_search import find_proposals
+from thaliron_napari.case.lesion_uptake import can_measure, known_uptakes, uptake_of, uptakes
+from thaliron_napari.errors import AnnotationError
+from thaliron_napari.measurement.lesion_table import lesion_rows
+from thaliron_napari.measurement.lesions import lesion_totals
 from thaliron_napari.viewer.lesion_list import fill_lesions, lesion_table, row_of, selected_numbers
 from thaliron_napari.viewer.reading import Reading
 from thaliron_napari.viewer.steps.step import Step, button, narrow, text, tool_button
@@ -19,6 +23,7 @@ from thaliron_napari.viewer.work import run_in_background
 
 _PROPOSE = "Propose all"
 _SUGGEST = "Suggest"
+_TAKE = "Take suggested"
 _FROM_MASK = "From mask"
 
 
@@ -33,8 +38,6 @@ class LesionStep(Step):
         self._prepared: Case | None = None
         self._proposing = False
         self._noted: tuple[Case | None, int] = (None, 0)  # whose note stands in the box
-        self._suggested: dict[int, bool] = {}
-        self._suggested_for: Case | None = None
         self.add_row(
             *narrow(
                 *(tool_button(reading, name) for name in ("seed", "retouch", "split")),
@@ -98,7 +101,10 @@ class LesionStep(Step):
         self.note.setPlaceholderText("Note on this lesion")
         self.note.editingFinished.connect(self._write_note)
         self.suggest_button = button(
-            _SUGGEST, "Say which lesions enhance, from the T1 before and after gadolinium; you decide.", self.suggest
+            _SUGGEST,
+            "Measure the uptake of each lesion from the T1 before and after gadolinium; then, take what it suggests for "
+            "all lesions that you have not judged.",
+            self.suggest,
         )
         self.add_row(self.enhancing, self.suggest_button)
         self.column.addWidget(self.note)
@@ -115,7 +121,14 @@ class LesionStep(Step):
         if case is None or "flair" not in case.images or self._prepared is case:
             return
         self._prepared = case
-        run_in_background(lambda _progress: case.normal_tissue, owner=self, finished=lambda _tissue: None)
+        run_in_background(
+            lambda _progress: _prepare(case), owner=self, finished=lambda _done: self._show_what_is_found()
+        )
+
+    def _show_what_is_found(self) -> None:
+        """Places and uptake of the lesions have become known."""
+        if self.isVisible():
+            self.refresh()
 
     def refresh(self) -> None:
         """Show the list and the totals."""
@@ -123,18 +136,19 @@ class LesionStep(Step):
         if case is None or "flair" not in case.images:
             self.totals.setText("There is no FLAIR in this case to read lesions on.")
             return
-        flair = case.images["flair"]
-        measures = measure_lesions(flair.data, case.annotations.maps["lesions"], flair.grid)
-        if self._suggested_for is not case:
-            self._suggested, self._suggested_for = {}, case
-        fill_lesions(self.list, case, measures, self._suggested)
-        counted = {lesion.number for lesion in case.annotations.lesions() if lesion.state == "accepted"}
-        accepted = [measure.ml for measure in measures if measure.number in counted]
-        waiting, total = self._waiting(), sum(accepted)
-        words = f"<b>{total:.2f} ml</b> in {len(accepted)} accepted lesions"
-        if total > 0:
-            words += f", ln {np.log(total):.2f}; median {np.median(accepted):.2f}, largest {max(accepted):.2f} ml"
-        words += f"; {waiting} waiting for your word" if waiting else ""
+        rows = lesion_rows(case, wait=False)
+        fill_lesions(self.list, rows)
+        if self.suggest_button.text() in (_SUGGEST, _TAKE):
+            self.suggest_button.setText(_TAKE if any(row.uptake for row in rows) else _SUGGEST)
+        accepted = [row for row in rows if row.lesion.state == "accepted"]
+        totals = lesion_totals([row.measure.ml for row in accepted if row.measure])
+        words = f"<b>{totals['lesion_ml']:.2f} ml</b> in {totals['lesion_count']} accepted lesions"
+        if totals["log_lesion_ml"] is not None:
+            words += f", ln {totals['log_lesion_ml']:.2f}; median {totals['lesion_median_ml']:.2f}, "
+            words += f"largest {totals['lesion_largest_ml']:.2f} ml"
+        enhancing = sum(row.lesion.enhancing is True for row in accepted)
+        words += f"; {enhancing} enhancing" if enhancing else ""
+        words += f"; {self._waiting()} waiting for your word" if self._waiting() else ""
         self.totals.setText(words)
         self._show_selection()
 
@@ -158,27 +172,26 @@ class LesionStep(Step):
             self._run(lambda case: lesions.mask_as_proposals(case, Path(chosen)), Path(chosen).name)
 
     def suggest(self) -> None:
-        """Suggest which lesions enhance, beside the window."""
-        case = self.reading.case
-        if case is None or self.suggest_button.text() != _SUGGEST:
+        """Measure the uptake of all lesions beside the window; once that is done, take what it suggests."""
+        case, does = self.reading.case, self.suggest_button.text()
+        if case is None or does not in (_SUGGEST, _TAKE):
+            return
+        if does == _TAKE:
+            found = {number: uptake.enhancing for number, uptake in known_uptakes(case).items()}
+            self.reading.make(lambda case: lesions.judge_enhancing(case, found))
             return
 
-        def finished(found: dict[int, Enhancement]) -> None:
+        def finished(_found: object) -> None:
             if case is self.reading.case:
-                self._suggested = {number: lesion.enhancing for number, lesion in found.items()}
-                self.refresh()
-                bright = [
-                    f"{number} (ratio {lesion.ratio:.2f})" for number, lesion in found.items() if lesion.enhancing
-                ]
+                bright = [f"{n} (ratio {u.ratio:.2f})" for n, u in known_uptakes(case).items() if u.enhancing]
                 show_info(f"Lesions that seem to enhance: {', '.join(bright) or 'none'}. Your word counts: key G.")
 
+        def ended() -> None:
+            self.suggest_button.setText(_SUGGEST)
+            self.refresh()
+
         self.suggest_button.setText("Looking …")
-        run_in_background(
-            lambda _progress: suggest_enhancing(case),
-            owner=self,
-            finished=finished,
-            ended=lambda: self.suggest_button.setText(_SUGGEST),
-        )
+        run_in_background(lambda _progress: uptakes(case), owner=self, finished=finished, ended=ended)
 
     def done(self) -> bool:
         """Whether lesions were read and none waits."""
@@ -279,3 +292,13 @@ class LesionStep(Step):
             self.note.setText("" if lesion is None else lesion.note)
         elif not self.note.hasFocus():
             self.note.setText("" if lesion is None else lesion.note)
+
+
+def _prepare(case: Case) -> None:
+    """Find what the first click, the places and the uptake of lesions need; what cannot be found is said when asked."""
+    with suppress(AnnotationError):
+        _ = case.normal_tissue
+        places(case)
+    if can_measure(case):
+        with suppress(AnnotationError):
+            uptake_of(case)
