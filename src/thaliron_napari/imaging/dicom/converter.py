@@ -142,12 +142,12 @@ def _check_voxels(series: Series, slices: Slices, image: Converted) -> None:
     if series.manufacturer != "Philips":
         pairs = [(np.stack([one for one, _ in pairs]), np.stack([other for _, other in pairs]))]
     with np.errstate(all="ignore"):  # a damaged scale may be any number; then they are not alike
-        alike = all(_are_alike(one, other) for one, other in pairs)
+        alike = all(are_alike(one, other) for one, other in pairs)
     if not alike:
         raise ImageError(f"{name_of(series)} was not imported: dcm2niix gives other values than its files hold.")
 
 
-def _are_alike(one: NDArray[Any], other: NDArray[Any]) -> bool:
+def are_alike(one: NDArray[Any], other: NDArray[Any]) -> bool:
     """Whether two arrays are the same up to a scale: their correlation."""
     a, b = (values.astype(np.float64) - values.mean(dtype=np.float64) for values in (one, other))
     size = float(np.sqrt((a * a).sum() * (b * b).sum()))
