@@ -11,8 +11,16 @@ from thaliron_napari.viewer.steps.step import fill_table, number, table
 
 COLUMNS = ("No", "ml", "State", "Place", "Gd", "S mm", "slices", "FLAIR", "Note")
 _MARK = {"accepted": "✓ accepted", "proposed": "… proposed", "rejected": "✗ rejected", "flagged": "⚑ flagged"}
-_PLACE = {"deep white matter": "deep"}
-_PLACE_TIP = "Place is by the gap to ventricles and cortex; ~ is an estimate, where no segmentation is there."
+_PLACE = {
+    "periventricular": "periv.",
+    "juxtacortical": "juxtac.",
+    "infratentorial": "infrat.",
+    "deep white matter": "deep",
+}
+_PLACE_TIP = (
+    "Periventricular, juxtacortical, infratentorial, or deep white matter: by the gap to ventricles and cortex; "
+    "~ is an estimate, where no segmentation is there."
+)
 _GD_TIP = (
     "Your word on whether it enhances; with a question mark what the T1 before and after gadolinium suggests, and the "
     "uptake: 1 is that of normal white matter."
@@ -54,7 +62,7 @@ def _cells(row: LesionRow) -> list[str]:
 def _place(place: Place | None) -> str:
     if place is None:
         return ""
-    return f"{'~ ' if place.estimated else ''}{_PLACE.get(place.name, place.name)}"
+    return f"{'~ ' if place.estimated else ''}{_PLACE[place.name]}"
 
 
 def _enhancing(said: bool | None, uptake: Enhancement | None) -> str:

@@ -74,8 +74,8 @@ class LesionStep(Step):
                     "Fill holes", "Fill what the selected lesion surrounds.", lambda: self._change(lesions.fill_holes)
                 ),
                 button(
-                    "Drop islands",
-                    "Keep of the selected lesion only what hangs together with its seed.",
+                    "Islands",
+                    "Drop islands: keep of the selected lesion only what hangs together with its seed.",
                     lambda: self._change(lesions.drop_islands),
                 ),
             )
