@@ -69,7 +69,7 @@ REFUSED = {
     "too many cells": (b"id,age\na,31,5\n", r"line 2: 3 cells where the first line names 2 columns"),
     "a column without name": (b"id,,sex\na,31,1\n", r"column 2 has no name"),
     "two columns of a name": (b"id,age,age\na,31,32\n", r"more than one column is called 'age'"),
-    "a workbook": (b"PK\x03\x04" + b"\x00" * 50, r"is a workbook, not text; save it as CSV"),
+    "a workbook": (b"PK\x03\x04" + b"\x00" * 50, r"is a workbook, not text; save it as \.xlsx or \.csv"),
     "not text": (b"id\x00\x01\x02", r"is not a text file"),
     "half of a character": b"\xff\xfei\x00d\x00\x00\xd8"
     and (b"\xff\xfei\x00d\x00\x00\xd8", r"is not text in the encoding"),
@@ -161,7 +161,10 @@ def test_missing_values_in_tsv_are_those_of_bids_and_the_dictionary_is_beside(tm
     written = write_table(table, tmp_path / "new" / "cohort.tsv", {"age": {"Description": "Age", "Units": "year"}})
     assert written == [tmp_path / "new" / "cohort.tsv", tmp_path / "new" / "cohort.json"]
     assert written[0].read_text() == "id\tage\na\tn/a\n"
-    assert json.loads(written[1].read_text()) == {"age": {"Description": "Age", "Units": "year"}}
+    assert json.loads(written[1].read_text()) == {
+        "id": {"Description": "Name of the case"},
+        "age": {"Description": "Age", "Units": "year"},
+    }
 
 
 def test_what_cannot_be_written_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -179,8 +182,8 @@ def test_what_cannot_be_written_leaves_the_old_file(tmp_path: Path, monkeypatch:
 
 
 def test_other_endings_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(TableError, match=r"written as \.csv or \.tsv"):
-        write_table(pd.DataFrame({"id": ["a"]}), tmp_path / "cohort.xlsx")
+    with pytest.raises(TableError, match=r"written as \.csv, \.tsv, \.xlsx, \.dta, \.json; give it one of these"):
+        write_table(pd.DataFrame({"id": ["a"]}), tmp_path / "cohort.xls")
 
 
 def test_shipped_cohort_is_the_one_described(tmp_path: Path) -> None:

@@ -1,13 +1,27 @@
-"""One cell of a CSV file: what is missing, what is a number, and text that a spreadsheet must not run.
+"""One cell of a table's file: what is missing, what is a number, and text that a spreadsheet must not run.
 
 A spreadsheet takes a cell that begins with ``=``, ``+``, ``-``, ``@`` (also in their full-width forms), a tab or a line
 end for a formula. Such text is written with an apostrophe before it, which makes it text there, and read back
 without; so is text that would otherwise read back as missing or lose its outer blanks.
+
+CSV has nothing but texts, of which some are numbers. Workbooks, Stata and JSON tell the two apart: what is text there
+whatever it looks like is a `Text`.
 """
 
 from __future__ import annotations
 
+import math
 import re
+
+
+class Text(str):
+    """Text whatever it looks like, from a file that tells texts from numbers."""
+
+    __slots__ = ()
+
+
+Value = str | int | float | None  # as a table holds it
+Cell = Value  # as a file holds it: here a str that is no Text may be a number, missing, or escaped
 
 MISSING = frozenset({"", ".", "na", "n/a", "nan", "#n/a", "null"})
 
@@ -51,6 +65,39 @@ def to_number(cell: str, *, decimal_comma: bool = False) -> float | int | None:
     if _LEADING_ZERO.fullmatch(text) or not _NUMBER.fullmatch(text):
         return None
     return int(text) if _INTEGER.fullmatch(text) else float(text)
+
+
+def number_in(cell: Cell, *, decimal_comma: bool = False) -> float | int | None:
+    """Number in a cell, NaN where it holds nothing, and None where it holds text."""
+    if isinstance(cell, Text):
+        return None if cell else math.nan
+    if isinstance(cell, str):
+        if is_missing(cell):
+            return math.nan
+        return None if is_escaped(cell) else to_number(cell, decimal_comma=decimal_comma)
+    if cell is None:
+        return math.nan
+    return float(cell) if abs(cell) >= 2**63 else cell
+
+
+def text_in(cell: Cell) -> str | None:
+    """Text in a cell, None where it holds nothing; of a number its digits."""
+    if cell is None or cell != cell or cell == "":
+        return None
+    if isinstance(cell, Text):
+        return str(cell)
+    if isinstance(cell, str):
+        return None if is_missing(cell) else unescape(cell) if is_escaped(cell) else cell.strip()
+    return repr(cell)
+
+
+def name_in(cell: Cell) -> str:
+    """Name of a case or column in a cell: never missing for the words it consists of, and 7 for the number 7.0."""
+    if isinstance(cell, str):
+        return str(cell) if isinstance(cell, Text) else unescape(cell) if is_escaped(cell) else cell.strip()
+    if isinstance(cell, float) and cell.is_integer():
+        cell = int(cell)
+    return text_in(cell) or ""
 
 
 def _must_be_escaped(text: str) -> bool:

@@ -1,4 +1,4 @@
-"""Text files read whatever their encoding, and written beside and renamed into place, never half."""
+"""Files of tables: text read whatever its encoding; all written beside and renamed into place, never half."""
 
 from __future__ import annotations
 
@@ -7,6 +7,28 @@ from pathlib import Path
 
 from thaliron_napari.errors import TableError
 from thaliron_napari.imaging.files import replace_file
+
+WORKBOOK = b"PK\x03\x04"
+OLD_WORKBOOK = b"\xd0\xcf\x11\xe0"  # also what encloses a workbook with a password
+
+
+def read_bytes(path: Path) -> bytes:
+    """Content of a file.
+
+    Raises
+    ------
+    TableError
+        Where the file is missing or empty.
+    """
+    try:
+        data = path.read_bytes()
+    except IsADirectoryError:
+        raise TableError(f"{path} is a folder; give the table's file") from None
+    except OSError as error:
+        raise TableError(f"{path} cannot be read: {error.strerror or error}") from None
+    if not data.strip():
+        raise TableError(f"{path} is empty; it needs a line of column names and one line a case")
+    return data
 
 
 def read_text(path: Path) -> str:
@@ -17,16 +39,9 @@ def read_text(path: Path) -> str:
     TableError
         Where the file is missing, empty, or not text.
     """
-    try:
-        data = path.read_bytes()
-    except IsADirectoryError:
-        raise TableError(f"{path} is a folder; give the table's file") from None
-    except OSError as error:
-        raise TableError(f"{path} cannot be read: {error.strerror or error}") from None
-    if not data.strip():
-        raise TableError(f"{path} is empty; it needs a line of column names and one line a case")
-    if data.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
-        raise TableError(f"{path} is a workbook, not text; save it as CSV from the spreadsheet and read that")
+    data = read_bytes(path)
+    if data.startswith((WORKBOOK, OLD_WORKBOOK)):
+        raise TableError(f"{path} is a workbook, not text; save it as .xlsx or .csv from its program and read that")
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         try:
             return data.decode("utf-16")
@@ -43,7 +58,12 @@ def read_text(path: Path) -> str:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write UTF-8 beside `path` and rename it into place; folders are made as needed.
+    """Write UTF-8; as :func:`write_bytes`."""
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file beside `path` and rename it into place; folders are made as needed.
 
     Raises
     ------
@@ -51,6 +71,6 @@ def write_text(path: Path, text: str) -> None:
         Where the folder or file cannot be written. A file that was there is then as it was.
     """
     try:
-        replace_file(path, lambda beside: beside.write_text(text, encoding="utf-8", newline=""))
+        replace_file(path, lambda beside: beside.write_bytes(content))
     except OSError as error:
         raise TableError(f"{path} cannot be written: {error.strerror or error}") from None

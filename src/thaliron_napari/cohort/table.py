@@ -1,24 +1,29 @@
-"""The cohort table as a file: one row a case, CSV or TSV, with a data dictionary in JSON beside it."""
+"""The cohort table as a file: one row a case, as CSV, TSV, workbook, Stata data set or JSON, with a data dictionary."""
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-import math
+import sys
 from collections.abc import Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from thaliron_napari.cohort.cells import escape, is_escaped, is_missing, to_number, unescape
-from thaliron_napari.cohort.files import read_text, write_text
+from thaliron_napari.cohort.cells import Cell, Text, name_in, number_in, text_in
+from thaliron_napari.cohort.delimited import read_delimited, write_delimited
+from thaliron_napari.cohort.files import write_text
+from thaliron_napari.cohort.json_table import is_json_table, read_json_table, write_json_table
+from thaliron_napari.cohort.meanings import describe_columns
+from thaliron_napari.cohort.rows import Rows, check_numbers, check_values, plain_values
+from thaliron_napari.cohort.stata import read_stata, write_stata
+from thaliron_napari.cohort.xlsx import read_xlsx, write_xlsx
 from thaliron_napari.errors import TableError
 
 if TYPE_CHECKING:
     import pandas as pd
 
 ID = "id"
+TABLE_SUFFIXES = (".csv", ".tsv", ".xlsx", ".dta", ".json")
 
 # What other systems call the column of case names, in lower case.
 _ID_NAMES = ("id", "participant_id", "subject", "subject_id", "case", "case_id", "patient", "patient_id", "record_id")
@@ -30,10 +35,11 @@ _KNOWN = (*_NUMERIC, "sex", "dmt", "enhancing", "chi_ppb", "lesion_ml", "thalamu
 def read_table(path: str | Path) -> pd.DataFrame:
     """Read a cohort or covariate table.
 
-    The separator (comma, semicolon, tab, bar) is found from the first line; with semicolons, a comma is the decimal
-    sign. Empty cells, NA, n/a, NaN, null and . are missing. The column of case names is called ``id`` whatever it is
-    called in the file (participant_id, subject ...) and stays text with its leading zeros; so does any other column
-    that holds text or numbers with leading zeros.
+    A name that ends in .xlsx is read as a workbook (the sheet "data", or the first), .dta as a Stata data set, .json as
+    records, and anything else as lines of text: their separator (comma, semicolon, tab, bar) is found from the first
+    line; with semicolons, a comma is the decimal sign. Empty cells, NA, n/a, NaN, null and . are missing. The column of
+    case names is called ``id`` whatever it is called in the file (participant_id, subject ...) and stays text with its
+    leading zeros; so does any other column that holds text or numbers with leading zeros.
 
     Returns
     -------
@@ -43,20 +49,18 @@ def read_table(path: str | Path) -> pd.DataFrame:
     Raises
     ------
     TableError
-        Where the file is missing, empty or no table; a case is there twice or has no name; or a column known to hold
-        numbers (age, duration, edss, and all that end in a unit: _ppb, _ml, _mm, _mm3) holds text.
+        Where the file is missing, empty, damaged or no table; a case is there twice or has no name; or a column known
+        to hold numbers (age, duration, edss, and all that end in a unit: _ppb, _ml, _mm, _mm3) holds text.
     """
     import pandas as pd
 
     path = Path(path)
-    text = read_text(path)
-    separator, text = _separator(text)
-    header, rows, lines = _rows(path, text, separator)
-    names = _names(path, header)
-    columns = {
-        name: _column(path, name, [row[i] for row in rows], lines, decimal_comma=separator == ";")
-        for i, name in enumerate(names)
-    }
+    readers = {".xlsx": read_xlsx, ".dta": read_stata, ".json": read_json_table}
+    found = readers.get(path.suffix.lower(), read_delimited)(path)
+    if not found.rows or not found.header:
+        raise TableError(f"{path} has no rows; it needs a line of column names and one line a case")
+    names = _names(path, found.header)
+    columns = {name: _column(path, name, [row[i] for row in found.rows], found) for i, name in enumerate(names)}
     table = pd.DataFrame(columns)
     if ID in columns:
         check_ids(columns[ID], str(path))
@@ -66,17 +70,21 @@ def read_table(path: str | Path) -> pd.DataFrame:
 def write_table(
     table: pd.DataFrame, path: str | Path, dictionary: Mapping[str, Mapping[str, Any]] | None = None
 ) -> list[Path]:
-    """Write a table as CSV or, where the name ends in .tsv, TSV, in UTF-8; reads back equal by `read_table`.
+    """Write a table as what its name ends in: .csv, .tsv, .xlsx, .dta or .json; reads back equal by `read_table`.
 
-    Text that a spreadsheet would run as a formula is written so that it does not. Missing values are empty in CSV and
-    n/a in TSV, as BIDS has it. The file is written beside and renamed into place.
+    Text that a spreadsheet would run as a formula is written so that it does not. Missing values are empty (n/a in TSV,
+    as BIDS has it; ``.`` in Stata; null in JSON), and an empty text is missing. A workbook has a sheet, and Stata's
+    variables have labels and notes, that say what each column is; JSON has its dictionary in it. In these, columns of
+    which `dictionary` says nothing are described as far as the program knows them. The file is written beside and
+    renamed into place.
 
     Parameters
     ----------
     table : DataFrame
     path : path
     dictionary : mapping, optional
-        Column descriptions (BIDS: Description, Units, Levels), written as JSON beside the table.
+        Column descriptions (BIDS: Description, Units, Levels). With CSV and TSV they are written, for every column, as
+        JSON beside the table; without them nothing is.
 
     Returns
     -------
@@ -86,23 +94,37 @@ def write_table(
     Raises
     ------
     TableError
-        Where the name ends in neither .csv nor .tsv, or the file cannot be written.
+        Where the name has another ending, two columns have one name, a value is none that the kind of file can hold,
+        the JSON file would take the place of a table's dictionary or the other way round, or it cannot be written.
     """
     path = Path(path)
     suffix = path.suffix.lower()
-    if suffix not in (".csv", ".tsv"):
-        raise TableError(f"{path}: a table is written as .csv or .tsv; give it one of these endings")
-    missing = "n/a" if suffix == ".tsv" else ""
-    delimiter = "\t" if suffix == ".tsv" else ","
-    header = [escape(str(name)) for name in table.columns]
-    rows = zip(*(_cells(table.iloc[:, i], missing) for i in range(table.shape[1])), strict=True)
-    write_text(path, "".join(_line(row, delimiter) for row in (header, *rows)))
-    written = [path]
-    if dictionary is not None:
+    if suffix not in TABLE_SUFFIXES:
+        raise TableError(f"{path}: a table is written as {', '.join(TABLE_SUFFIXES)}; give it one of these endings")
+    names = [str(name) for name in table.columns]
+    columns = [plain_values(table.iloc[:, i]) for i in range(table.shape[1])]
+    check_values(path, names, columns)
+    if suffix in (".csv", ".tsv") and dictionary is None:
+        write_delimited(path, names, columns)
+        return [path]
+    meanings = describe_columns(names, dictionary)
+    if suffix in (".csv", ".tsv"):
         beside = path.with_suffix(".json")
-        write_text(beside, json.dumps(dictionary, indent=2, ensure_ascii=False) + "\n")
-        written.append(beside)
-    return written
+        if is_json_table(beside):
+            raise TableError(f"{beside} is a table, which the dictionary of {path.name} would replace; rename either")
+        write_delimited(path, names, columns)
+        write_text(beside, json.dumps(meanings, indent=2, ensure_ascii=False) + "\n")
+        return [path, beside]
+    if suffix == ".xlsx":
+        write_xlsx(path, names, columns, meanings)
+    elif suffix == ".dta":
+        write_stata(path, names, columns, meanings)
+    else:
+        if path.exists() and not is_json_table(path):
+            raise TableError(f"{path} is there and is no table but perhaps a table's dictionary; give another name")
+        check_numbers(path, names, columns, sys.float_info.max)
+        write_json_table(path, names, columns, meanings)
+    return [path]
 
 
 def check_ids(ids: Sequence[object], where: str) -> None:
@@ -120,47 +142,9 @@ def check_ids(ids: Sequence[object], where: str) -> None:
         raise TableError(f"{where}: more than one row has the id {names}; give each case one row")
 
 
-def _separator(text: str) -> tuple[str, str]:
-    """Separator that gives the first line the most columns, and the text without a spreadsheet's own ``sep=`` line."""
-    first, _, rest = text.lstrip("\r\n").partition("\n")
-    named = first.strip().strip('"')
-    if named.lower().startswith("sep=") and len(named) == 5:
-        return named[4], rest
-    counts = {sep: len(next(csv.reader([first], delimiter=sep), [])) for sep in (",", ";", "\t", "|")}
-    return max(counts, key=lambda sep: counts[sep]), text
-
-
-def _rows(path: Path, text: str, separator: str) -> tuple[list[str], list[list[str]], list[int]]:
-    """Header, rows of as many cells as the header has, and the line of the file each row ends on."""
-    header: list[str] | None = None
-    rows, lines = [], []
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
-    try:
-        for row in reader:
-            if not any(cell.strip() for cell in row):
-                continue
-            if header is None:
-                header = row
-                while not header[-1].strip():
-                    header.pop()
-                continue
-            if len(row) < len(header) or any(cell.strip() for cell in row[len(header) :]):
-                raise TableError(
-                    f"{path}, line {reader.line_num}: {len(row)} cells where the first line names "
-                    f"{len(header)} columns; is a separator or a quote missing?"
-                )
-            rows.append(row[: len(header)])
-            lines.append(reader.line_num)
-    except csv.Error as error:
-        raise TableError(f"{path}, line {reader.line_num}: not a table ({error})") from None
-    if header is None or not rows:
-        raise TableError(f"{path} has no rows; it needs a line of column names and one line a case")
-    return header, rows, lines
-
-
 def _names(path: Path, header: Sequence[str]) -> list[str]:
     """Column names, with the column of case names called id and those of the study in lower case."""
-    names = [unescape(name) if is_escaped(name) else name.strip() for name in header]
+    names = [name_in(name) for name in header]
     for i, name in enumerate(names):
         if not name:
             raise TableError(f"{path}: column {i + 1} has no name in the first line; name it or remove it")
@@ -177,55 +161,23 @@ def _names(path: Path, header: Sequence[str]) -> list[str]:
     return names
 
 
-def _column(path: Path, name: str, cells: Sequence[str], lines: Sequence[int], *, decimal_comma: bool) -> Any:
+def _column(path: Path, name: str, cells: Sequence[Cell], found: Rows) -> Any:
     import numpy as np
 
     if name == ID:
-        return [unescape(cell) if is_escaped(cell) else cell.strip() for cell in cells]
+        return [name_in(cell) for cell in cells]
+    must = name in _NUMERIC or name.endswith(_NUMERIC_ENDINGS)
     numbers: list[float | int] = []
-    whole = True
-    for cell, line in zip(cells, lines, strict=True):
-        if is_missing(cell):
-            numbers.append(math.nan)
-            whole = False
-            continue
-        value = None if is_escaped(cell) else to_number(cell, decimal_comma=decimal_comma)
+    for cell, place in zip(cells, found.places, strict=True):
+        # where a number must be, digits are one, though the file has them as text
+        looked_at = str(cell) if must and isinstance(cell, Text) else cell
+        value = number_in(looked_at, decimal_comma=found.decimal_comma)
         if value is None:
-            if name in _NUMERIC or name.endswith(_NUMERIC_ENDINGS):
+            if must:
                 raise TableError(
-                    f"{path}, line {line}: column {name!r} holds {cell.strip()!r} where a number is expected"
+                    f"{path}, {place}: column {name!r} holds {str(cell).strip()!r} where a number is expected"
                 )
-            return [None if is_missing(c) else unescape(c) if is_escaped(c) else c.strip() for c in cells]
-        whole = whole and isinstance(value, int)
+            return [text_in(cell) for cell in cells]
         numbers.append(value)
+    whole = all(isinstance(value, int) for value in numbers)
     return np.array(numbers, dtype=np.int64 if whole else np.float64)
-
-
-def _line(cells: Sequence[str], delimiter: str) -> str:
-    """One line of the file. The csv module quotes a line end within a cell only if it is one of its own: hence both."""
-    out = io.StringIO()
-    csv.writer(out, delimiter=delimiter, lineterminator="\r\n").writerow(cells)
-    return out.getvalue().removesuffix("\r\n") + "\n"
-
-
-def _cells(column: pd.Series, missing: str) -> list[str]:
-    """Cells of a column as text. Floats keep every digit; where only missing values made them so, they lose .0."""
-    import numpy as np
-    import pandas as pd
-
-    absent = column.isna().to_numpy()
-    whole = False
-    if pd.api.types.is_float_dtype(column.dtype) and absent.any():
-        known = column[~absent].to_numpy(dtype=np.float64)
-        whole = bool((np.mod(known, 1) == 0).all() and (np.abs(known) < 1e15).all())
-    cells = []
-    for value, is_absent in zip(column.tolist(), absent, strict=True):
-        if is_absent:
-            cells.append(missing)
-        elif isinstance(value, bool):
-            cells.append(str(int(value)))
-        elif isinstance(value, float | int):
-            cells.append(str(int(value)) if whole else repr(value))
-        else:
-            cells.append(escape(str(value)))
-    return cells
