@@ -10,10 +10,16 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+import pandas as pd
 import pytest
+from readings import read_head
 
 from thaliron_napari import __version__
+from thaliron_napari.case import open_case
 from thaliron_napari.cli import main
+from thaliron_napari.cohort import read_table
+from thaliron_napari.measurement import measure_case
+from thaliron_napari.measurement.from_files import measure_files
 from thaliron_napari.report import cohort as cohort_report
 from thaliron_napari.report import regression
 
@@ -130,6 +136,54 @@ def test_measure_prints_and_writes_the_same_numbers(head, done: Run, out: Path, 
     for name, value in values.items():
         if name != "id":
             assert re.search(rf"^{name} +{re.escape(f'{float(value):.6g}')} ", said, re.MULTILINE)
+
+
+@pytest.mark.parametrize("suffix", [".xlsx", ".dta"])
+def test_measure_writes_what_the_formats_can_be_read_from(head, done: Run, out: Path, suffix: str) -> None:
+    table = out.with_suffix(suffix)
+    done("measure", "--qsm", head.qsm, "--thalami", head.thalami, "--csf", head.csf, "--reverse", "--out", table)
+    (row,) = read_table(table).to_dict("records")
+    record, _ = measure_files(qsm=head.qsm, thalami=head.thalami, csf=head.csf)
+    assert row["chi_ppb"] == pytest.approx(record.values["chi_ppb"], rel=1e-12)
+    assert row["csf_minus_thalamus_ppb"] == -row["chi_ppb"]  # the reverse is an option with a name of its own
+    assert row["csf_minus_thalamus_left_ppb"] == -row["chi_left_ppb"]
+    assert "csf_minus_thalamus_ppb" not in record.values
+
+
+def test_measure_takes_any_label_map(head, done: Run, refused: Run, out: Path, tmp_path: Path) -> None:
+    names = tmp_path / "names.tsv"
+    names.write_text("index\tname\n1\tleft thing\n2\tright thing\n", "utf-8")
+    table = out.with_suffix(".csv")
+    said = done(
+        "measure", "--qsm", head.qsm, "--csf", head.csf, "--labels", head.thalami, "--names", names, "--out", table
+    )
+    assert said.splitlines()[1].endswith("left thing")
+    record, _ = measure_files(qsm=head.qsm, thalami=head.thalami, csf=head.csf)
+    rows = read_table(table).set_index("structure").to_dict("index")
+    for side in ("left", "right"):
+        assert rows[f"{side} thing"]["chi_ppb"] == pytest.approx(record.values[f"chi_{side}_ppb"], rel=1e-12)
+        assert rows[f"{side} thing"]["p95_ppb"] == pytest.approx(record.values[f"thalamus_{side}_p95_ppb"], rel=1e-12)
+    assert "on its own" in refused("measure", "--qsm", head.qsm, "--labels", head.thalami, "--thalami", head.thalami)
+    assert "on its own" in refused("measure", "--labels", head.thalami)
+
+
+def test_export_writes_record_and_lesions(head, done: Run, refused: Run, out: Path, tmp_path: Path) -> None:
+    case = read_head(head, open_case([head.folder], derivatives=tmp_path / "d"))
+    case.close()
+    said = done("export", head.folder, "--derivatives", tmp_path / "d", "--tables", "xlsx", "--out", out)
+    assert said.splitlines() == [str(out / f"sub-ball_{what}.xlsx") for what in ("measurements", "lesions")]
+    (row,) = read_table(out / "sub-ball_measurements.xlsx").to_dict("records")
+    assert row.pop("id") == "sub-ball"
+    assert list(row) == list(measure_case(case).values)
+    for name, value in measure_case(case).values.items():
+        assert row[name] == pytest.approx(np.nan if value is None else value, nan_ok=True)
+    lesions = pd.read_excel(out / "sub-ball_lesions.xlsx", sheet_name="data")
+    assert lesions["case"].tolist() == ["sub-ball", "sub-ball"]
+    assert lesions["number"].tolist() == [1, 2]
+    assert lesions["state"].tolist() == ["accepted", "proposed"]
+    done("export", head.folder, "--derivatives", tmp_path / "none", "--out", out)  # nothing was drawn there
+    assert (out / "sub-ball_measurements.tsv").exists()
+    assert not (out / "sub-ball_lesions.tsv").exists()
 
 
 def test_measure_asks_for_an_ambiguous_unit(head, done: Run, refused: Run, tmp_path: Path) -> None:
@@ -269,7 +323,7 @@ def test_help_and_version_say_themselves(capsys) -> None:
     assert f"thaliron {__version__}" in out
     assert "RAS mm" in out
     listed = re.findall(r"^    ([a-z]+) ", out, re.MULTILINE)
-    verbs = "open demo import register contour grow measure cohort regress power report log"
+    verbs = "open demo import register contour grow measure cohort regress power report export log"
     assert listed == verbs.split()
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from thaliron_napari.cli.parser import VERBS, build_parser
-from thaliron_napari.cli.verbs import UsageError
+from thaliron_napari.cli.usage import UsageError
 from thaliron_napari.errors import ThalIronError
 
 

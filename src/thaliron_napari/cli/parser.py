@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import NoReturn
 
 from thaliron_napari import __version__
+from thaliron_napari.cli import case_verbs as on_case
 from thaliron_napari.cli import verbs as run
-from thaliron_napari.cli.verbs import ROLES, SERIES_ROLES, UsageError
+from thaliron_napari.cli.case_verbs import ROLES
+from thaliron_napari.cli.usage import UsageError
+from thaliron_napari.cli.verbs import SERIES_ROLES
 from thaliron_napari.errors import ThalIronError
 
 VERBS = (
@@ -23,8 +26,13 @@ VERBS = (
     "regress",
     "power",
     "report",
+    "export",
     "log",
 )
+
+
+_FORMATS = ("csv", "tsv", "xlsx", "dta", "json")
+_TABLES = ", ".join(f".{name}" for name in _FORMATS)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -48,7 +56,9 @@ def build_parser() -> argparse.ArgumentParser:
         added.set_defaults(run=run)
         return added
 
-    add = verb("open", run.show, "open the window on one patient (what 'thaliron' does without a verb)").add_argument
+    add = verb(
+        "open", on_case.show, "open the window on one patient (what 'thaliron' does without a verb)"
+    ).add_argument
     add("paths", nargs="*", type=Path, metavar="CASE_OR_IMAGES", help="a folder or files, told apart by their names")
     _add_case_options(add)
 
@@ -109,17 +119,18 @@ def build_parser() -> argparse.ArgumentParser:
     add("--veins", type=Path, metavar="V", help="mask of veins on the grid of Q: thalami are measured with and without")
     add("--lesions", type=Path, metavar="L", help="label map, one number a lesion; on the grid of F where F is given")
     add("--freesurfer", type=Path, metavar="DIR", help="folder of the FreeSurfer subject")
-    add("--out", type=Path, metavar="FILE", help="write the record too: .json, .csv or .tsv")
+    add("--labels", type=Path, metavar="L", help="measure each label of any map on the grid of Q instead: caudate ...")
+    add("--names", type=Path, metavar="TSV", help="names of the labels of L: columns index and name")
+    add("--reverse", action="store_true", help="state CSF minus thalamus too, beside thalamus minus CSF")
+    add("--out", type=Path, metavar="FILE", help=f"write the record too: {_TABLES}")
 
     add = verb("cohort", run.cohort, "collect one table from the measured cases of a folder").add_argument
     add("derivatives", type=Path, metavar="DERIVATIVES", help="folder that holds sub-*/, such as derivatives/thaliron")
-    add("--covariates", type=Path, metavar="CSV", help="table with a column 'id' to join: age, sex, ...")
-    add(
-        "--out", type=Path, required=True, metavar="FILE", help="table to write, .csv or .tsv; its dictionary beside it"
-    )
+    add("--covariates", type=Path, metavar="TABLE", help="table with a column 'id' to join: age, sex, ...")
+    add("--out", type=Path, required=True, metavar="FILE", help=f"table to write, with its dictionary: {_TABLES}")
 
     add = verb("regress", run.regress, "fit the study's two tables to a cohort").add_argument
-    add("cohort", metavar="COHORT", help="cohort table (.csv, .tsv), or the word 'synthetic' for the one shipped")
+    add("cohort", metavar="COHORT", help=f"cohort table ({_TABLES}), or the word 'synthetic' for the one shipped")
     add("--out", type=Path, metavar="DIR", help="write tables, diagnostics and a report into this folder")
 
     add = verb("power", run.power, "of n, r and power of one correlation, compute the missing one").add_argument
@@ -128,12 +139,27 @@ def build_parser() -> argparse.ArgumentParser:
     add("--power", type=float, help="chance to detect it, such as 0.8")
     add("--alpha", type=float, default=0.05, help="two-sided level of significance (default: %(default)s)")
 
-    add = verb("report", run.report, "write one HTML page on a case or a cohort").add_argument
-    add("paths", nargs="*", type=Path, metavar="CASE_OR_COHORT", help="a case's folder or images, or a .csv or .tsv")
+    add = verb("report", on_case.report, "write one HTML page on a case or a cohort").add_argument
+    add("paths", nargs="*", type=Path, metavar="CASE_OR_COHORT", help="a case's folder or images, or a cohort table")
     add("--out", type=Path, required=True, metavar="FILE.html", help="page to write")
     _add_case_options(add)
 
-    add = verb("log", run.log, "print who did what when in a case").add_argument
+    add = verb("export", on_case.export, "write a case's numbers and lesions as tables, figures or DICOM").add_argument
+    add("paths", nargs="*", type=Path, metavar="CASE", help="a case's folder or images")
+    add("--out", type=Path, required=True, metavar="DIR", help="folder to write into")
+    add("--tables", choices=_FORMATS, help="format of the tables (default: tsv, where nothing else is asked)")
+    add("--reverse", action="store_true", help="state CSF minus thalamus too, beside thalamus minus CSF")
+    add("--figures", choices=("png", "pdf", "svg", "tiff"), help="write the figures at print resolution")
+    add("--dpi", type=int, default=300, help="resolution of the figures (default: %(default)s)")
+    add(
+        "--dicom",
+        type=Path,
+        metavar="FOLDER",
+        help="DICOM that the images came from: writes SEG and SR, with its names",
+    )
+    _add_case_options(add)
+
+    add = verb("log", on_case.log, "print who did what when in a case").add_argument
     add("paths", nargs="+", type=Path, metavar="CASE", help="a patient's folder or images, or the journal (.jsonl)")
     add("--check", action="store_true", help="also replay the journal on the images and compare the saved label maps")
     _add_case_options(add)

@@ -1,24 +1,16 @@
-"""What each verb does: a few lines over the packages below, which are imported when it runs."""
+"""What each verb over files does: a few lines over the packages below, which are imported when it runs."""
 
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from thaliron_napari.errors import AnnotationError, CaseError, ImageError
+from thaliron_napari.cli.usage import UsageError, check_suffix
+from thaliron_napari.errors import AnnotationError, ImageError
 
 if TYPE_CHECKING:
-    from thaliron_napari.case import Role
     from thaliron_napari.imaging import Series, SeriesRole
-
-ROLES: dict[Role, str] = {
-    "qsm": "QSM",
-    "flair": "FLAIR",
-    "t1": "T1",
-    "t1ce": "T1 after gadolinium",
-    "magnitude": "GRE magnitude",
-}
 
 SERIES_ROLES: dict[SeriesRole, str] = {
     "qsm": "QSM",
@@ -28,17 +20,6 @@ SERIES_ROLES: dict[SeriesRole, str] = {
     "magnitude": "GRE magnitude",
     "phase": "GRE phase",
 }
-
-
-class UsageError(Exception):
-    """The command was not written as it must be."""
-
-
-def show(options: argparse.Namespace) -> int:
-    """Open the window."""
-    from thaliron_napari.viewer.app import open_window
-
-    return int(open_window(options.paths, _images(options), options.derivatives, options.reader))
 
 
 def demo(options: argparse.Namespace) -> int:
@@ -87,9 +68,9 @@ def register(options: argparse.Namespace) -> None:
     from thaliron_napari.imaging import read_volume, register_rigid, resample, write_image
     from thaliron_napari.imaging.transforms import write_itk_transform, write_matrix
 
-    _check_suffix(options.out, ".tfm", ".txt", ".mat")
+    check_suffix(options.out, ".tfm", ".txt", ".mat")
     if options.resampled:
-        _check_suffix(options.resampled, ".nii", ".nii.gz")
+        check_suffix(options.resampled, ".nii", ".nii.gz")
     fixed, moving = read_volume(options.fixed), read_volume(options.moving)
     found = register_rigid(fixed, moving)
     write = write_matrix if options.out.suffix.lower() == ".mat" else write_itk_transform
@@ -111,7 +92,7 @@ def contour(options: argparse.Namespace) -> None:
     from thaliron_napari.imaging import read_label_map, read_volume, resample, write_label_map
     from thaliron_napari.imaging.overlap import check_overlap
 
-    _check_suffix(options.out, ".nii", ".nii.gz")
+    check_suffix(options.out, ".nii", ".nii.gz")
     keys = read_label_map(options.keys)
     if not keys.data.any():
         raise AnnotationError(f"{options.keys.name} holds no label; draw the upper and the lower border in it.")
@@ -136,7 +117,7 @@ def grow(options: argparse.Namespace) -> None:
     from thaliron_napari.annotation import lesion_in_box, normal_tissue
     from thaliron_napari.imaging import read_volume, write_label_map
 
-    _check_suffix(options.out, ".nii", ".nii.gz")
+    check_suffix(options.out, ".nii", ".nii.gz")
     flair = read_volume(options.flair)
     seeds = [flair.grid.nearest(point) for point in options.seed]
     tissue = normal_tissue(flair.data, flair.spacing)
@@ -166,14 +147,20 @@ def grow(options: argparse.Namespace) -> None:
 
 
 def measure(options: argparse.Namespace) -> None:
-    """Print the record of a patient's files and write it."""
+    """Print the record of a patient's files, or a table of other structures, and write it."""
     from thaliron_napari.measurement.dictionary import dictionary_of
     from thaliron_napari.measurement.from_files import measure_files
+    from thaliron_napari.measurement.regions import with_reverse
 
     if options.out:
-        _check_suffix(options.out, ".json", ".csv", ".tsv")
+        check_suffix(options.out, *_table_suffixes())
+    if options.labels:
+        _measure_structures(options)
+        return
     named = ("qsm", "unit", "flair", "thalami", "csf", "veins", "lesions", "freesurfer")
     record, sources = measure_files(**{name: getattr(options, name) for name in named})
+    if options.reverse:
+        record = replace(record, values=with_reverse(record.values))
     meanings = dictionary_of(record.values)
     print(record.id)
     for name, value in record.values.items():
@@ -193,11 +180,40 @@ def measure(options: argparse.Namespace) -> None:
         write_table(pd.DataFrame([{"id": record.id, **record.values}]), options.out)
 
 
+def _measure_structures(options: argparse.Namespace) -> None:
+    from thaliron_napari.measurement.from_files import measure_label_file
+    from thaliron_napari.measurement.structures import STRUCTURE_COLUMNS
+
+    if options.qsm is None or any((options.thalami, options.veins, options.lesions, options.freesurfer)):
+        raise UsageError("thaliron measure: --labels is measured with --qsm, and --csf as the reference, on its own")
+    structures = measure_label_file(
+        options.qsm, options.labels, csf=options.csf, names=options.names, unit=options.unit
+    )
+    rows = [structure.cells() for structure in structures]
+    print("  ".join(f"{name:>10}" for name in STRUCTURE_COLUMNS if name != "structure") + "  structure")
+    for row in rows:
+        cells = ("-" if v is None else f"{v:.5g}" for name, v in row.items() if name != "structure")
+        print("  ".join(f"{cell:>10}" for cell in cells) + f"  {row['structure'] or ''}")
+    if options.out:
+        import pandas as pd
+
+        from thaliron_napari.cohort import write_table
+        from thaliron_napari.measurement.dictionary import as_dictionary
+
+        write_table(pd.DataFrame(rows, columns=list(STRUCTURE_COLUMNS)), options.out, as_dictionary(STRUCTURE_COLUMNS))
+
+
+def _table_suffixes() -> tuple[str, ...]:
+    from thaliron_napari.cohort import TABLE_SUFFIXES
+
+    return tuple(TABLE_SUFFIXES)
+
+
 def cohort(options: argparse.Namespace) -> None:
     """Collect the measured cases of a folder into one table."""
     from thaliron_napari.cohort import collect, collect_dictionary, join_covariates, read_table, write_table
 
-    _check_suffix(options.out, ".csv", ".tsv")
+    check_suffix(options.out, *_table_suffixes())
     table = collect(options.derivatives)
     notes: tuple[str, ...] = ()
     if options.covariates:
@@ -241,54 +257,6 @@ def power(options: argparse.Namespace) -> None:
     print(f"n = {n}, r = {r:.4f}, power = {power:.3f}, two-sided alpha = {alpha:g}")
 
 
-def report(options: argparse.Namespace) -> None:
-    """Write the page of a case or of a cohort."""
-    _check_suffix(options.out, ".html", ".htm")
-    tables = [path for path in options.paths if path.suffix.lower() in (".csv", ".tsv")]
-    if tables:
-        from thaliron_napari.cohort import read_table
-        from thaliron_napari.report.cohort import write_cohort_report
-
-        if len(options.paths) > 1:
-            raise UsageError("thaliron report: give one cohort table, or the images of one case")
-        print(write_cohort_report(read_table(tables[0]), options.out))
-        return
-    from thaliron_napari.case import open_case
-    from thaliron_napari.report.case import write_case_report
-
-    case = open_case(options.paths, images=_images(options), derivatives=options.derivatives, reader=options.reader)
-    print(write_case_report(case, options.out))
-
-
-def log(options: argparse.Namespace) -> None:
-    """Print who did what when in a case, and compare the saved label maps with what the journal leads to."""
-    from thaliron_napari.case.audit import check_files, read_log
-    from thaliron_napari.case.opening import find_journal, open_case
-
-    images = _images(options)
-    journal = find_journal(options.paths, images, derivatives=options.derivatives, reader=options.reader)
-    for entry in read_log(journal):
-        time = f"{entry.time[:19]}Z".replace("T", " ") if entry.time else "-"
-        print(f"{time:20}  {entry.reader or '-':12}  {entry.words}")
-    if not options.check:
-        return
-    case = open_case(options.paths, images=images, derivatives=options.derivatives, reader=options.reader)
-    same = check_files(case)
-    if not same:
-        raise CaseError(f"{case.folder} holds no label maps yet; save the case in the window, then check again.")
-    for name, is_same in same.items():
-        print(f"{'the same' if is_same else 'DIFFERENT':9}  {name}")
-    if not all(same.values()):
-        raise CaseError(
-            f"Label maps in {case.folder} are not what the journal leads to: they were changed by another program, or "
-            "not written since the last edits; open the case and save it."
-        )
-
-
-def _images(options: argparse.Namespace) -> dict[Role, Path]:
-    return {role: getattr(options, role) for role in ROLES if getattr(options, role) is not None}
-
-
 def _chosen_series(options: argparse.Namespace, series: tuple[Series, ...]) -> dict[SeriesRole, Series]:
     """The series that were named by their numbers."""
     labels = {one.label: one for one in series}
@@ -327,9 +295,3 @@ def _print_series(series: tuple[Series, ...], chosen: dict[SeriesRole, Series]) 
             f"{one.label:6} {one.images:6} {voxels:>16} {spacing:>18}  {echo:11} {taken.get(one.label, could_be):21} "
             f"{words}"
         )
-
-
-def _check_suffix(path: Path, *suffixes: str) -> None:
-    """Refuse a name the result cannot be written under before the work is done, not after."""
-    if not path.name.lower().endswith(suffixes):
-        raise UsageError(f"thaliron: {path} cannot be written; end its name with {' or '.join(suffixes)}")

@@ -6,9 +6,9 @@ from thaliron_napari.measurement.record import (
     Record,
     measure_case,
     measure_lesion_map,
-    measure_thalami,
     write_record,
 )
+from thaliron_napari.measurement.regions import measure_thalami
 
 __all__ = [
     "Record",

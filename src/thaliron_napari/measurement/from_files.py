@@ -11,7 +11,9 @@ from thaliron_napari.imaging import Source, Volume, read_label_map, read_volume
 from thaliron_napari.imaging.overlap import check_overlap
 from thaliron_napari.imaging.units import to_ppb, unit_of_file
 from thaliron_napari.measurement.morphometry import read_freesurfer
-from thaliron_napari.measurement.record import Record, Value, measure_lesion_map, measure_thalami
+from thaliron_napari.measurement.record import Record, measure_lesion_map
+from thaliron_napari.measurement.regions import Value, measure_thalami
+from thaliron_napari.measurement.structures import Structure, measure_structures, read_names
 
 
 def measure_files(
@@ -73,12 +75,7 @@ def measure_files(
         reference = None if csf is None else read_label_map(csf, like=grid)
         blood = None if veins is None else read_label_map(veins, like=grid)
         used += [labels for labels in (inside, reference, blood) if labels is not None]
-        unit = unit or unit_of_file(qsm, images[qsm].data)
-        if unit is None:
-            raise MeasurementError(
-                f"The unit of {qsm.name} cannot be told from its values; say whether it is ppm or ppb (--unit), or how "
-                "it is scaled."
-            )
+        unit = _unit(qsm, images[qsm], unit)
         ppb = to_ppb(images[qsm].data, unit)
         values |= measure_thalami(ppb, _data(inside), _sided(_data(reference)), grid, _data(blood))
     if lesions is not None:
@@ -91,6 +88,39 @@ def measure_files(
         unit = None
     record = Record(_name(qsm or flair or lesions, freesurfer), values, unit)
     return record, [v.source for v in used if v.source is not None]
+
+
+def measure_label_file(
+    qsm: Path, labels: Path, *, csf: Path | None = None, names: Path | None = None, unit: str | None = None
+) -> list[Structure]:
+    """Measure each label of a map on a susceptibility map.
+
+    Parameters
+    ----------
+    qsm : Path
+    labels, csf : Path
+        Label maps on the grid of `qsm`; what is above zero in `csf` is the reference.
+    names : Path, optional
+        Table of the labels' names; FreeSurfer's are known.
+    unit : str, optional
+        As in :func:`measure_files`, as the errors are.
+    """
+    volume = read_volume(qsm)
+    inside = read_label_map(labels, like=volume.grid)
+    reference = None if csf is None else read_label_map(csf, like=volume.grid).data
+    ppb = to_ppb(volume.data, _unit(qsm, volume, unit))
+    known = None if names is None else read_names(names)
+    return measure_structures(ppb, inside.data, volume.grid, csf=reference, names=known)
+
+
+def _unit(qsm: Path, volume: Volume, said: str | None) -> str:
+    unit = said or unit_of_file(qsm, volume.data)
+    if unit is None:
+        raise MeasurementError(
+            f"The unit of {qsm.name} cannot be told from its values; say whether it is ppm or ppb (--unit), or how "
+            "it is scaled."
+        )
+    return unit
 
 
 def _data(labels: Volume | None) -> NDArray[np.int32] | None:

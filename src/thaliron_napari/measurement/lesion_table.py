@@ -13,6 +13,7 @@ from thaliron_napari.case.lesion_places import known_places, places
 from thaliron_napari.case.lesion_uptake import can_measure, known_uptakes, uptakes
 from thaliron_napari.errors import AnnotationError
 from thaliron_napari.imaging.files import replace_file
+from thaliron_napari.measurement.dictionary import as_dictionary
 from thaliron_napari.measurement.lesions import LesionMeasure, measure_lesions
 
 Cell = str | int | float | None
@@ -111,12 +112,10 @@ def write_lesions(case: Case) -> Path:
     assert case.folder is not None, "a case in memory has no files"
     rows = [as_cells(row) for row in lesion_rows(case)]
     lines = ["\t".join(LESION_COLUMNS), *("\t".join(_written(row.values())) for row in rows)]
-    meaning = {name: {"Description": text} | ({"Units": unit} if unit else {}) for name, (text, unit) in
-               LESION_COLUMNS.items()}  # fmt: skip
     path = case.folder / f"{case.stem}_desc-lesions.tsv"
     with writing_to(case):
         replace_file(path, lambda beside: beside.write_text("\n".join(lines) + "\n", "utf-8"))
-        text = json.dumps(meaning, indent=2) + "\n"
+        text = json.dumps(as_dictionary(LESION_COLUMNS), indent=2) + "\n"
         replace_file(path.with_suffix(".json"), lambda beside: beside.write_text(text, "utf-8"))
     describe_dataset(case)
     return path

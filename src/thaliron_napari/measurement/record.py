@@ -3,7 +3,6 @@
 The same record comes from a case in the window, from files on the command line and from a notebook.
 """
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,19 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from thaliron_napari.annotation import veins_left_in
 from thaliron_napari.case import SIDE_LABEL, SIDES, Case
 from thaliron_napari.case.csf import csf_mask
 from thaliron_napari.case.files import describe_dataset, provenance, writing_to
 from thaliron_napari.case.thalamus import proposed
-from thaliron_napari.errors import GridError
 from thaliron_napari.imaging import Grid
 from thaliron_napari.imaging.files import write_json
 from thaliron_napari.measurement.dictionary import dictionary_of
 from thaliron_napari.measurement.lesions import lesion_totals, measure_lesions
-from thaliron_napari.measurement.susceptibility import relative_ppb, statistics_of
-
-Value = float | int | str | None
+from thaliron_napari.measurement.regions import Value, measure_thalami
 
 
 @dataclass(frozen=True)
@@ -49,94 +44,6 @@ class Record:
         """ID, values, what each value is, and in which unit the QSM's file was read."""
         said = {} if self.qsm_unit is None else {"qsm_unit": self.qsm_unit}
         return {"id": self.id, "values": dict(self.values), "dictionary": dictionary_of(self.values), **said}
-
-
-def measure_thalami(
-    qsm_ppb: NDArray[np.float32],
-    thalami: NDArray[Any] | None,
-    csf: NDArray[Any] | None,
-    grid: Grid,
-    veins: NDArray[Any] | None = None,
-) -> dict[str, Value]:
-    """Susceptibility and volume of the contoured thalami, of CSF, and of one relative to the other.
-
-    Parameters
-    ----------
-    qsm_ppb : array (z, y, x)
-        Susceptibility in ppb.
-    thalami : int array (z, y, x), optional
-        1 left, 2 right.
-    csf : int array (z, y, x), optional
-        1 left, 2 right; any other number above zero counts as CSF too.
-    grid : Grid
-        Of all.
-    veins : array (z, y, x), optional
-        Where it is not zero is vein. The thalami are then measured with these left in and with these left out too.
-
-    Raises
-    ------
-    GridError
-        When an array has another shape than the map.
-    """
-    for name, array in (("thalami", thalami), ("CSF", csf), ("veins", veins)):
-        if array is not None and array.shape != qsm_ppb.shape:
-            raise GridError(f"The label map of the {name} lies on another grid than the QSM; draw it on that QSM.")
-    values: dict[str, Value] = {}
-    reference = None
-    if csf is not None and (csf > 0).any():
-        ppb, side_labels = _labelled(qsm_ppb, csf)
-        reference = statistics_of(ppb, grid.voxel_ml)
-        values |= {"csf_ppb": reference.mean_ppb, "csf_sd_ppb": reference.sd_ppb, "csf_n": reference.n}
-        for label, side in ((1, "left"), (2, "right")):
-            part = statistics_of(ppb[side_labels == label], grid.voxel_ml)
-            values[f"csf_{side}_ppb"] = part.mean_ppb if part.n else None
-    ppb, side_labels = _labelled(qsm_ppb, thalami) if thalami is not None else (np.empty(0, np.float32), np.empty(0))
-    for prefix, labels in {"": (1, 2), "left_": (1,), "right_": (2,)}.items():
-        part = statistics_of(ppb[np.isin(side_labels, labels)], grid.voxel_ml)
-        if not part.n:
-            continue
-        values |= {
-            f"thalamus_{prefix}ml": part.ml,
-            f"thalamus_{prefix}n": part.n,
-            f"thalamus_{prefix}mean_ppb": part.mean_ppb,
-            f"thalamus_{prefix}sd_ppb": part.sd_ppb,
-            f"thalamus_{prefix}median_ppb": part.median_ppb,
-            f"chi_{prefix}ppb": relative_ppb(part, reference) if reference is not None else None,
-        }
-    if thalami is not None and veins is not None:
-        values |= _measure_veins(qsm_ppb, thalami, veins, grid)
-    main_first = sorted(values, key=lambda name: not name.startswith("chi_"))
-    return {name: _known(values[name]) for name in main_first}
-
-
-def _measure_veins(
-    qsm_ppb: NDArray[np.float32], thalami: NDArray[Any], veins: NDArray[Any], grid: Grid
-) -> dict[str, Value]:
-    """What it does to the thalami to leave the veins out: their susceptibility and volume either way."""
-    at = np.flatnonzero(thalami.any(axis=(1, 2)))
-    if not at.size:
-        return {}
-    along = slice(int(at[0]), int(at[-1]) + 1)
-    labels, ppb, blood = thalami[along], qsm_ppb[along], veins[along] != 0
-    sides = {side: labels == SIDE_LABEL[side] for side in SIDES}
-    ways = {
-        "in": {side: veins_left_in(mask, blood, grid.spacing) for side, mask in sides.items()},
-        "out": {side: mask & ~blood for side, mask in sides.items()},
-    }
-    values: dict[str, Value] = {}
-    for way, masks in ways.items():
-        for prefix, mask in {"": masks["left"] | masks["right"], **{f"{s}_": m for s, m in masks.items()}}.items():
-            part = statistics_of(ppb[mask], grid.voxel_ml)
-            if part.n:
-                values[f"thalamus_{prefix}veins_{way}_ppb"] = part.mean_ppb
-                values[f"thalamus_{prefix}veins_{way}_ml"] = part.ml
-    return values
-
-
-def _labelled(qsm_ppb: NDArray[np.float32], labels: NDArray[Any]) -> tuple[NDArray[np.float32], NDArray[Any]]:
-    """Values and labels of the voxels that bear a label: few of millions, measured anew after every stroke."""
-    at = np.flatnonzero(labels > 0)
-    return qsm_ppb.ravel()[at], labels.ravel()[at]
 
 
 def measure_case(case: Case) -> Record:
@@ -212,8 +119,3 @@ def _measure_review(case: Case) -> dict[str, Value]:
     for state in ("proposed", "flagged"):
         values[f"lesions_{state}"] = sum(lesion.state == state for lesion in case.annotations.lesions())
     return values
-
-
-def _known(value: Value) -> Value:
-    """None in place of what cannot be computed, such as the standard deviation of one voxel."""
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -13,7 +13,8 @@ from thaliron_napari.imaging import find_series
 from thaliron_napari.imaging.dicom.values import quiet_pydicom
 from thaliron_napari.imaging.files import replace_file
 from thaliron_napari.measurement.lesions import measure_lesions
-from thaliron_napari.measurement.record import Value, measure_case
+from thaliron_napari.measurement.record import measure_case
+from thaliron_napari.measurement.regions import Value
 from thaliron_napari.report.dicom.seg import make_seg
 from thaliron_napari.report.dicom.segments import Segment, lesion_segments, qsm_segments
 from thaliron_napari.report.dicom.source import SourceImages, find_source

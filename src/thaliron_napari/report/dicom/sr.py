@@ -6,7 +6,7 @@ from typing import Any
 
 from thaliron_napari import __version__
 from thaliron_napari.case import Side
-from thaliron_napari.measurement.record import Value
+from thaliron_napari.measurement.regions import Value
 from thaliron_napari.report.dicom import codes
 from thaliron_napari.report.dicom.codes import Term
 from thaliron_napari.report.dicom.seg import MAKER
