@@ -10,8 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from thaliron_napari.errors import GridError, MeasurementError
-from thaliron_napari.imaging import Grid
+from thaliron_napari.case import Case
+from thaliron_napari.case.csf import csf_mask
+from thaliron_napari.case.placing import between, image_of
+from thaliron_napari.errors import CaseError, GridError, MeasurementError
+from thaliron_napari.imaging import Grid, read_label_map, resample
 from thaliron_napari.measurement.regions import Value, known, region_values
 from thaliron_napari.measurement.susceptibility import RegionStatistics, relative_ppb, statistics_of
 
@@ -107,6 +110,31 @@ def measure_structures(
             chi = relative_ppb(part, reference) if reference is not None else None
             found.append(Structure(label, names.get(label, ""), part, chi))
     return found
+
+
+def structures_of_case(case: Case, path: Path) -> list[Structure]:
+    """Measure each label of another program's map on the QSM of a case, relative to the case's CSF ROIs.
+
+    The map is brought onto the QSM by the case's registration, each voxel to the nearest label; of the QSM nothing is
+    interpolated. A table of names beside the map (``x_dseg.tsv`` of ``x_dseg.nii.gz``) is read.
+
+    Raises
+    ------
+    CaseError
+        When there is no QSM, its unit is ambiguous, or no label lies on it.
+    ImageError
+        When the file cannot be read as a label map.
+    MeasurementError
+        When the table of names cannot be read.
+    """
+    labels, grid = read_label_map(path), case.volume("qsm").grid
+    ppb = case.qsm_ppb
+    moved = resample(labels, grid, between(case, "qsm", image_of(case, labels.grid)), order=0)
+    if not moved.any():
+        raise CaseError(f"No label of {path.name} lies on the QSM; choose this patient's file.")
+    table = path.with_name(path.name.removesuffix(".gz").rsplit(".", 1)[0] + ".tsv")
+    names = read_names(table) if table.exists() else None
+    return measure_structures(ppb, moved, grid, csf=csf_mask(case), names=names)
 
 
 def read_names(path: Path) -> dict[int, str]:

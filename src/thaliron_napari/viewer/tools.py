@@ -168,7 +168,8 @@ TOOLS: dict[ToolName, Tool] = {
             "split",
             "Split",
             "K",
-            "Draw a line across a lesion: each side becomes a lesion of its own, on all slices. Or click two places in it.",
+            "Draw a line across a lesion, or click two places in it: each side becomes a lesion of its own, on all "
+            "slices.",
             "flair",
             lesion_tools.split,
         ),

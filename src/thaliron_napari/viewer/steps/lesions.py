@@ -102,8 +102,8 @@ class LesionStep(Step):
         self.note.editingFinished.connect(self._write_note)
         self.suggest_button = button(
             _SUGGEST,
-            "Measure the uptake of each lesion from the T1 before and after gadolinium; then, take what it suggests for "
-            "all lesions that you have not judged.",
+            "Measure the uptake of each lesion from the T1 before and after gadolinium; then, take what it suggests "
+            "for all lesions that you have not judged.",
             self.suggest,
         )
         self.add_row(self.enhancing, self.suggest_button)
