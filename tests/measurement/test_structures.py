@@ -10,6 +10,8 @@ from thaliron_napari.errors import GridError, MeasurementError
 from thaliron_napari.imaging import read_label_map, read_volume
 from thaliron_napari.measurement.structures import STRUCTURE_COLUMNS, measure_structures, read_names
 
+REFERENCE = Path(__file__).parents[1] / "reference" / "label_statistics.csv"
+
 
 def test_against_simpleitk(head) -> None:
     qsm, labels, csf = read_volume(head.qsm), read_label_map(head.thalami), read_label_map(head.csf)
@@ -30,18 +32,24 @@ def test_against_simpleitk(head) -> None:
         assert cells["chi_ppb"] == pytest.approx(1000 * difference, rel=1e-4)
 
 
-def test_volumes_of_freesurfers_labels_are_those_of_its_table(shared_data: Path) -> None:
-    folder = shared_data / "freesurfer" / "subject1"
-    aseg = read_label_map(folder / "mri" / "aseg.mgz")
-    rows = [line.split() for line in (folder / "stats" / "aseg.stats").read_text().splitlines() if line[:1] == " "]
-    voxels = {int(row[1]): int(row[2]) for row in rows}
-    structures = measure_structures(np.zeros(aseg.grid.shape, np.float32), aseg.data, aseg.grid)
-    assert {structure.label: structure.statistics.n for structure in structures if structure.label in voxels} == {
-        label: n for label, n in voxels.items() if n
-    }
-    names = {structure.label: structure.name for structure in structures}
+def test_labels_of_a_real_subject_against_the_tables_of_simpleitk_and_freesurfer(shared_data: Path) -> None:
+    folder = shared_data / "freesurfer" / "subject1" / "mri"
+    aseg, brain = read_label_map(folder / "aseg.mgz"), read_volume(folder / "brain.mgz")
+    assert aseg.grid.same_as(brain.grid)
+    structures = {k.label: k for k in measure_structures(brain.data, aseg.data, aseg.grid)}
+    _, header, *lines = REFERENCE.read_text("utf-8").splitlines()
+    rows = [dict(zip(header.split(","), line.split(","), strict=True)) for line in lines]
+    assert list(structures) == [int(row["label"]) for row in rows]
+    for row in rows:
+        part = structures[int(row["label"])].statistics
+        assert part.n == int(row["n"]) == int(row["freesurfer_nvoxels"] or part.n)
+        assert part.ml == pytest.approx(float(row["ml"]), rel=1e-6)
+        assert part.mean_ppb == pytest.approx(float(row["mean"]), rel=1e-6)
+        assert part.sd_ppb == pytest.approx(float(row["sd"]), rel=1e-6)
+    assert structures[10].statistics.n == 7220  # left thalamus
+    names = {label: structure.name for label, structure in structures.items()}
     assert (names[10], names[52], names[43]) == ("left thalamus", "right pallidum", "right lateral ventricle")
-    assert all(structure.chi_ppb is None for structure in structures)  # there is no CSF to be relative to
+    assert all(structure.chi_ppb is None for structure in structures.values())  # no CSF to be relative to
 
 
 def test_large_labels_and_their_names(head, tmp_path: Path) -> None:
