@@ -3,21 +3,26 @@
 import base64
 import io
 import re
+import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 
 import matplotlib.image
 import numpy as np
 import pytest
+from readings import move_qsm, read_head
+from scipy import ndimage
 
-from thaliron_napari.case import Case, CsfCircle, lesions, open_case, thalamus
+from thaliron_napari.case import Case, CsfCircle, lesions, notes, open_case, thalamus
 from thaliron_napari.case.csf import place_circle
+from thaliron_napari.case.veins import VeinSettings, find_case_veins, record_veins
 from thaliron_napari.errors import CaseError
 from thaliron_napari.imaging import read_label_map
 from thaliron_napari.measurement import measure_case
 from thaliron_napari.measurement.dictionary import dictionary_of
 from thaliron_napari.report.case import case_page, write_case_report
-from thaliron_napari.report.pictures import CSF, LEFT, LESION, RIGHT
+from thaliron_napari.report.case_pictures import lesion_pictures, thalamus_pictures
+from thaliron_napari.report.pictures import CSF, LEFT, LESION, RIGHT, VEIN
 
 
 class _Page(HTMLParser):
@@ -77,7 +82,11 @@ def text(case: Case) -> str:
 @pytest.fixture(scope="module")
 def pictures(text: str) -> dict[str, np.ndarray]:
     """RGB pictures of the page by what they are said to show."""
-    found = re.findall(r"<img alt='([^']*)' src='data:image/png;base64,([^']*)'>", text)
+    return _pictures(text)
+
+
+def _pictures(text: str) -> dict[str, np.ndarray]:
+    found = re.findall(r"<img alt='([^']*)' [^>]*src='data:image/png;base64,([^']*)'>", text)
     return {alt: matplotlib.image.imread(io.BytesIO(base64.b64decode(data)))[..., :3] for alt, data in found}
 
 
@@ -105,7 +114,8 @@ def test_lesions_are_listed_with_their_review(head, text: str) -> None:
         ["not judged", "proposed"],
     ]
     assert all(
-        row[4] in ("", "~ deep white matter", "~ juxtacortical", "~ periventricular") for row in map(rows.get, "123")
+        row[4] in ("", "~\u00a0deep white matter", "~\u00a0juxtacortical", "~\u00a0periventricular")
+        for row in map(rows.get, "123")
     )
     for n, seed in zip("123", head.seeds, strict=True):
         assert np.allclose([float(v) for v in rows[n][2].split(",")], seed, atol=0.6)
@@ -134,19 +144,32 @@ def test_pictures_show_what_was_drawn_in_its_colours(pictures: dict[str, np.ndar
     assert not _has(flair, CSF, 1)
 
 
+def test_purple_rings_each_lesion(head) -> None:
+    case = read_head(head, open_case([head.folder], in_memory=True))
+    case.apply(lesions.set_state(case, 2, "accepted"))
+    (picture,) = _pictures(lesion_pictures(case)).values()
+    rgb = np.array([int(LESION[i : i + 2], 16) for i in (1, 3, 5)]) / 255
+    rings, count = ndimage.label(np.abs(picture - rgb).max(axis=-1) < 0.12, np.ones((3, 3)))
+    assert count == 2
+    for rows, columns in ndimage.find_objects(rings):
+        y, x = (rows.start + rows.stop) // 2, (columns.start + columns.stop) // 2
+        assert picture[y - 5 : y + 5, x - 5 : x + 5].min() > 0.7  # lesions are bright
+    assert np.median(picture) < 0.6
+
+
 def test_the_left_thalamus_is_on_the_right_of_the_picture(pictures: dict[str, np.ndarray]) -> None:
-    csf = next(picture for alt, picture in pictures.items() if "CSF" in alt)
+    panels, csf = next((_panels(alt), picture) for alt, picture in pictures.items() if "CSF" in alt)
     columns = {}
     for colour in (LEFT, RIGHT):
         rgb = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255
         at = np.argwhere(np.abs(csf - rgb).max(axis=-1) < 0.03)
-        columns[colour] = np.median(at[:, 1] % (csf.shape[1] / _panels(csf)))
+        columns[colour] = np.median(at[:, 1] % (csf.shape[1] / panels))
     assert columns[LEFT] > columns[RIGHT]
 
 
-def _panels(picture: np.ndarray) -> int:
-    """How many panels of some 286 pixels stand side by side."""
-    return round(picture.shape[1] / 286)
+def _panels(alt: str) -> int:
+    """How many slices a picture says it shows."""
+    return len(re.findall(r"\d+", alt))
 
 
 def test_the_page_needs_nothing_but_itself(text: str) -> None:
@@ -158,8 +181,81 @@ def test_the_page_needs_nothing_but_itself(text: str) -> None:
 
 def test_no_one_is_named_but_by_the_id(head, text: str) -> None:
     assert str(head.folder.parent) not in text
-    assert "<b>Me</b>" not in text  # what is typed is text, never markup
-    assert "&lt;b&gt;Me" in text
+    assert head.qsm.name in text  # a name in BIDS form holds the ID and no more
+
+
+def test_a_file_that_is_not_named_by_the_id_is_told_by_its_hash(head, tmp_path: Path) -> None:
+    loose = {}
+    for role in ("qsm", "flair"):
+        loose[role] = tmp_path / f"MUSTERMANN_Erika_{role}.nii.gz"
+        shutil.copy(getattr(head, role), loose[role])
+    case = open_case(images=loose, in_memory=True)  # type: ignore[arg-type]
+    text = case_page(Case("007", case.images))
+    assert "mustermann" not in text.lower()
+    source = case.images["qsm"].source
+    assert source is not None
+    assert source.sha256 in text
+
+
+def test_what_is_typed_is_text_and_never_markup(head, case: Case, text: str) -> None:
+    typed = "<script>document.title = 'x'</script>\"'&amp;<img src=x>"
+    other = open_case([head.folder], in_memory=True, reader=typed)
+    other.apply(lesions.grow(other, other.images["flair"].grid.nearest(head.seeds[0])))
+    other.apply(lesions.set_note(other, 1, typed))
+    other.apply(notes.set_note(other, typed))
+    page = _Page(case_page(other))
+    assert page.text.count(typed) == 3
+    assert not {"script", "b"} & {*page.tags, *_Page(text).tags}
+    assert page.tags.count("img") == len([address for address in page.loads if address.startswith("data:")]) == 1
+
+
+def test_a_reading_without_a_doubt_says_so(head, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("thaliron_napari.report.case.missing", lambda case: [])
+    monkeypatch.setattr("thaliron_napari.report.case.remarks", lambda case, record: [])
+    said = _Page(case_page(open_case([head.folder], in_memory=True))).text
+    assert "Nothing is missing, and no check of quality found anything." in said
+    assert "To be looked at again" not in said
+
+
+def test_doubts_stand_before_the_numbers(text: str) -> None:
+    assert text.index("To be looked at again") < text.index("Main numbers") < text.index("<figure>")
+
+
+def test_proposed_thalami_are_said_and_dashed_veins_have_their_colour(head) -> None:
+    case = open_case([head.folder], in_memory=True)
+    truth = read_label_map(head.thalami).data
+    found = find_case_veins(case)
+    found.mask[np.flatnonzero((truth == 1).any(axis=(1, 2)))[2], 36, 26:32] = True
+    case.apply(record_veins(case, found))
+    plain = thalamus_pictures(case)
+    assert plain == ""
+    case.apply(thalamus.propose(case, {"left": truth == 1, "right": truth == 2}, "an atlas"))
+    page = thalamus_pictures(case)
+    assert "left thalamus, proposed" in page
+    assert "dashed" in page
+    (picture,) = _pictures(page).values()
+    assert _has(picture, VEIN)
+    assert "veins" in _Page(page).text
+
+
+def test_choices_that_numbers_depend_on_are_said(head) -> None:
+    case = move_qsm(read_head(head, open_case([head.folder], in_memory=True)), 2.0)
+    case.apply(record_veins(case, find_case_veins(case, VeinSettings(80.0, 7.0, 0.5))))
+    said = _Page(case_page(case)).text
+    assert "QSM to FLAIR: moved by 2.00 mm and 0.00 degrees." in said
+    assert "Veins: 80 ppb above their surroundings, 7 mm and longer, margin 0.5 mm; not kept out." in said
+    assert "sensitivity of 0.5" in said
+    keys = ", ".join(str(z + 1) for z in case.annotations.keys("left"))
+    assert f"The left thalamus was drawn or corrected by hand on slices {keys}." in said
+
+
+def test_each_circle_has_a_row(case: Case, text: str) -> None:
+    rows = {row[0]: row for row in _Page(text).rows if len(row) == 7}
+    record = measure_case(case).values
+    for side in ("left", "right"):
+        assert float(rows[f"{side} 1"][4]) == pytest.approx(record[f"csf_{side}_ppb"], abs=0.051)  # type: ignore[arg-type]
+        assert float(rows[f"{side} 1"][3]) == 4
+    assert int(rows["left 1"][6]) + int(rows["right 1"][6]) == record["csf_n"]
 
 
 def test_a_case_not_read_says_what_is_missing(head, tmp_path: Path) -> None:

@@ -1,33 +1,37 @@
-"""One page a case: its pictures, its numbers, what is missing or doubtful, and what it all came from."""
+"""One page a case: what is missing or doubtful, its numbers, its pictures, and what it all came from."""
 
 import platform
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from html import escape
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from thaliron_napari import __version__
-from thaliron_napari.case import ROLE_NAME, SIDE_LABEL, SIDES, Case
-from thaliron_napari.case.csf import csf_mask
+from thaliron_napari.annotation import csf_roi
+from thaliron_napari.case import ROLE_NAME, SIDES, Case
+from thaliron_napari.case.fusion import fixed_image, movable
+from thaliron_napari.case.notes import note
+from thaliron_napari.case.veins import recorded_veins
 from thaliron_napari.errors import CaseError
 from thaliron_napari.imaging.files import replace_file
 from thaliron_napari.measurement.dictionary import dictionary_of
 from thaliron_napari.measurement.lesion_table import LesionRow, lesion_rows
 from thaliron_napari.measurement.quality import missing, remarks
-from thaliron_napari.measurement.record import Record, Value, measure_case
-from thaliron_napari.report.page import html_notes, html_page, html_table
-from thaliron_napari.report.pictures import CSF, LEFT, LESION, RIGHT, Outline, Panel, crop, html_picture, montage
+from thaliron_napari.measurement.record import Record, measure_case
+from thaliron_napari.measurement.susceptibility import region_statistics
+from thaliron_napari.report.case_pictures import csf_pictures, lesion_pictures, thalamus_pictures
+from thaliron_napari.report.page import html_list, html_notes, html_page, html_table
 
-_QSM_WINDOW_PPB = (-100.0, 200.0)
-_MOST_SLICES = 12
 _MAIN = (
-    ("chi_ppb", "chi_left_ppb", "chi_right_ppb", "csf_ppb"),
-    ("thalamus_ml", "thalamus_left_ml", "thalamus_right_ml"),
-    ("lesion_ml", "lesion_count", "enhancing", "enhancing_count"),
+    "chi_ppb", "chi_se_ppb", "chi_left_ppb", "chi_right_ppb", "csf_ppb",
+    "thalamus_ml", "thalamus_left_ml", "thalamus_right_ml",
+    "lesion_ml", "lesion_count", "enhancing", "enhancing_count",
+)  # fmt: skip
+_FORMULA = (
+    "Relative susceptibility = mean over the thalamic VOI minus mean over the CSF ROIs, in ppb; higher means more iron."
 )
+_TRUE_VALUES = "All values are measured on the grid on which the image was acquired."
 
 
 def write_case_report(case: Case, path: Path) -> Path:
@@ -60,12 +64,13 @@ def case_page(case: Case) -> str:
         f"{case.name}: case report",
         [
             f"<header><p class='kicker'>ThalIron</p>{heading}</header>",
+            _doubts(missing(case), remarks(case, record)),
+            _note(case),
             _main_numbers(record),
-            _sentences("Missing", missing(case)),
-            _sentences("To be looked at again", remarks(case, record)),
-            *_thalamus_pictures(case),
-            *_csf_pictures(case),
-            *_lesion_pictures(case),
+            thalamus_pictures(case),
+            csf_pictures(case),
+            _circle_table(case),
+            lesion_pictures(case),
             _lesion_table(case),
             _all_numbers(record),
             _provenance(case),
@@ -73,22 +78,32 @@ def case_page(case: Case) -> str:
     )
 
 
+def _doubts(absent: list[str], doubtful: list[str]) -> str:
+    """What speaks against trusting the numbers, before the numbers."""
+    if not absent and not doubtful:
+        return "<p class='fine'>Nothing is missing, and no check of quality found anything.</p>"
+    parts = (("Missing", absent), ("To be looked at again", doubtful))
+    said = "".join(f"<h2>{title}</h2>{html_list(sentences)}" for title, sentences in parts if sentences)
+    return f"<section class='doubt'>{said}</section>"
+
+
+def _note(case: Case) -> str:
+    said = note(case.annotations)
+    return f"<h2>The reader's note</h2><p class='said'>{escape(said)}</p>" if said else ""
+
+
 def _main_numbers(record: Record) -> str:
+    meanings = dictionary_of(_MAIN)
     lines = []
-    meanings = dictionary_of(name for group in _MAIN for name in group)
-    for group in _MAIN:
-        for name in group:
-            value = record.values.get(name)
-            unit = meanings[name]["Units"] if value is not None and name != "enhancing" else ""
-            lines.append((meanings[name]["Description"].removesuffix(": 1 yes, 0 no"), _number(name, value), unit))
-    formula = (
-        "Relative susceptibility = mean over the thalamic VOI minus mean over the CSF ROIs. Higher means more iron. "
-        "All values are measured on the grid on which the image was acquired."
-    )
-    return html_table([("", "", "Unit"), *lines], words=(2,)) + html_notes([formula])
+    for name in meanings:
+        value = record.values.get(name)
+        unit = meanings[name]["Units"] if value is not None and name != "enhancing" else ""
+        lines.append((meanings[name]["Description"].removesuffix(": 1 yes, 0 no"), _number(name, value), unit))
+    table = html_table([("Number", "Value", "Unit"), *lines], words=(2,), caption=_FORMULA)
+    return f"<h2>Main numbers</h2>{table}{html_notes([_TRUE_VALUES])}"
 
 
-def _number(name: str, value: Value) -> str:
+def _number(name: str, value: float | int | str | None) -> str:
     if value is None:
         return "not measured"
     if name == "enhancing":
@@ -98,102 +113,23 @@ def _number(name: str, value: Value) -> str:
     return str(value)
 
 
-def _sentences(title: str, said: list[str]) -> str:
-    if not said:
+def _circle_table(case: Case) -> str:
+    if "qsm" not in case.images:
         return ""
-    return f"<h2>{title}</h2><ul>{''.join(f'<li>{escape(sentence)}</li>' for sentence in said)}</ul>"
-
-
-def _thalamus_pictures(case: Case) -> list[str]:
-    if "qsm" not in case.images:
-        return []
-    labels = case.annotations.maps["thalami"]
-    used = np.flatnonzero(labels.any(axis=(1, 2)))
-    if used.size == 0:
-        return []
-    keys = {z for side in SIDES for z in case.annotations.keys(side)}
-    spacing = _in_plane(case, "qsm")
-    box = crop(_plane(labels), [np.any(labels, axis=0)], spacing, 14)
-    panels = []
-    for z in _spread(used.tolist()):
-        outlines = [
-            Outline(labels[z][box] == SIDE_LABEL[side], colour)
-            for side, colour in zip(SIDES, (LEFT, RIGHT), strict=True)
-        ]
-        title = f"slice {z + 1}{', drawn' if z in keys else ''}"
-        panels.append(Panel(case.qsm_ppb[z][box], spacing, _QSM_WINDOW_PPB, title, outlines))
-    caption = (
-        f"QSM from inferior to superior, {_window_words()}: left thalamus blue, right orange. Slices marked drawn were "
-        "drawn or corrected by hand, the others are filled between. Scale bar 10 mm."
-    )
-    return ["<h2>Thalami</h2>", html_picture(montage(panels), "Axial QSM slices with both thalami outlined", caption)]
-
-
-def _csf_pictures(case: Case) -> list[str]:
-    if "qsm" not in case.images:
-        return []
-    mask, spacing = csf_mask(case), _in_plane(case, "qsm")
-    slices = sorted({round(circle.centre[0]) for side in SIDES if (circle := case.annotations.csf(side))})
-    if not slices:
-        return []
-    labels = case.annotations.maps["thalami"]
-    panels = []
-    for z in slices:
-        outlines = [
-            Outline(mask[z] > 0, CSF),
-            *(Outline(labels[z] == SIDE_LABEL[s], c) for s, c in zip(SIDES, (LEFT, RIGHT), strict=True)),
-        ]
-        panels.append(Panel(case.qsm_ppb[z], spacing, _QSM_WINDOW_PPB, f"slice {z + 1}", outlines))
-    caption = f"QSM, {_window_words()}: CSF ROIs green. Scale bar 10 mm."
-    picture = montage(panels, columns=(2,))
-    return ["<h2>CSF</h2>", html_picture(picture, "Axial QSM slices with the CSF circles", caption)]
-
-
-def _lesion_pictures(case: Case) -> list[str]:
-    if "flair" not in case.images:
-        return []
-    labels = case.annotations.maps["lesions"]
-    area = np.count_nonzero(labels, axis=(1, 2))
-    if not area.any():
-        return []
-    flair, spacing = case.images["flair"], _in_plane(case, "flair")
-    states = {lesion.number: lesion.state for lesion in case.annotations.lesions()}
-    slices = _showing_every_lesion(labels, _MOST_SLICES)
-    window = _brain_window(flair.data)
-    box = crop(_plane(labels), [flair.data[z] > 0.3 * window[1] for z in slices], spacing, 2)
-    panels = []
-    for z in slices:
-        here = labels[z][box]
-        outlines = [
-            Outline(here == n, LESION, states.get(n) != "accepted", str(n))
-            for n in np.unique(here[here > 0]).tolist()
-            if states.get(n) != "rejected"
-        ]
-        panels.append(Panel(flair.data[z][box], spacing, window, f"slice {z + 1}", outlines))
-    caption = "FLAIR: lesions purple with their numbers; dashed where not accepted. Scale bar 10 mm."
-    picture = montage(panels, columns=(3, 2))
-    return ["<h2>Lesions</h2>", html_picture(picture, "Axial FLAIR slices with the lesions outlined", caption)]
-
-
-def _brain_window(data: NDArray[np.float32]) -> tuple[float, float]:
-    """Black to white so that normal brain is a middle grey and lesions stand out of it."""
-    head = data[data > 0.25 * np.percentile(data, 99.5)]
-    middle = float(np.median(head)) if head.size else 1.0
-    return 0.1 * middle, 1.9 * middle
-
-
-def _showing_every_lesion(labels: NDArray[np.int32], most: int) -> list[int]:
-    """Slices, few and from inferior to superior, that show each lesion once; where too many, those that show most."""
-    shown: dict[int, set[int]] = {}
-    for z in np.flatnonzero(labels.any(axis=(1, 2))).tolist():
-        shown[z] = set(np.unique(labels[z][labels[z] > 0]).tolist())
-    left: set[int] = set().union(*shown.values())
-    chosen: list[int] = []
-    while left and len(chosen) < most:
-        best = max(shown, key=lambda z: (len(shown[z] & left), np.count_nonzero(np.isin(labels[z], list(left)))))
-        chosen.append(best)
-        left -= shown[best]
-    return sorted(chosen)
+    grid = case.images["qsm"].grid
+    rows = []
+    for side in SIDES:
+        for number, circle in enumerate(case.annotations.csf_circles(side), start=1):
+            mask = csf_roi(grid.shape, circle.centre, circle.radius_mm, grid.spacing)
+            found = region_statistics(case.qsm_ppb, mask, grid.voxel_ml)
+            sd = f"{found.sd_ppb:.1f}" if found.n > 1 else "-"
+            centre = _point(grid.world(circle.centre))
+            where = (f"{side} {number}", str(round(circle.centre[0]) + 1), centre, f"{circle.radius_mm:.1f}")
+            rows.append((*where, f"{found.mean_ppb:.1f}", sd, str(found.n)))
+    if not rows:
+        return ""
+    head = ("Circle", "Slice", "Centre (RAS mm)", "Radius (mm)", "Mean (ppb)", "SD (ppb)", "Voxels")
+    return html_table([head, *rows], caption="CSF ROIs, the reference of the relative susceptibility.")
 
 
 def _lesion_table(case: Case) -> str:
@@ -208,7 +144,8 @@ def _lesion_table(case: Case) -> str:
         notes.append("~ Place estimated: ventricles and cortex were guessed from the FLAIR, not segmented.")
     if any(row[5] for row in rows):
         notes.append("Uptake: T1 signal after over before gadolinium, in that of normal white matter; 1 is none.")
-    return html_table([head, *rows], words=(4, 6, 7, 8)) + html_notes(notes)
+    caption = "All lesions of the review; only accepted ones count in the totals."
+    return html_table([head, *rows], words=(4, 6, 7, 8), caption=caption) + html_notes(notes)
 
 
 def _lesion_cells(row: LesionRow) -> tuple[str, ...]:
@@ -216,9 +153,9 @@ def _lesion_cells(row: LesionRow) -> tuple[str, ...]:
     return (
         str(lesion.number),
         f"{m.ml:.3f}" if m else "0",
-        ", ".join(f"{v:.1f}" for v in m.centre_mm) if m else "-",
+        _point(m.centre_mm) if m else "-",
         f"{m.mean:.0f}" if m else "-",
-        f"{'~ ' if place.estimated else ''}{place.name}" if place else "",
+        ("~\u00a0" if place.estimated else "") + place.name if place else "",
         f"{row.uptake.ratio:.2f}" if row.uptake else "",
         {True: "yes", False: "no", None: "not judged"}[lesion.enhancing],
         lesion.state,
@@ -234,11 +171,14 @@ def _all_numbers(record: Record) -> str:
         for name, value in record.values.items()
         if name in meanings
     ]  # fmt: skip
-    return "<h2>All numbers</h2>" + html_table([("", "Value", "Unit", "Meaning"), *rows], words=(2, 3)) if rows else ""
+    if not rows:
+        return ""
+    table = html_table([("Name", "Value", "Unit", "Meaning"), *rows], words=(2, 3), caption=_FORMULA)
+    return f"<h2>All numbers</h2>{table}"
 
 
 def _provenance(case: Case) -> str:
-    rows = [("", "File", "Voxels (x, y, z)", "Spacing (mm)", "SHA-256")]
+    rows = [("Image", "File", "Voxels (x, y, z)", "Spacing (mm)", "SHA-256")]
     for role, name in ROLE_NAME.items():
         volume = case.images.get(role)
         if volume is None:
@@ -246,20 +186,65 @@ def _provenance(case: Case) -> str:
         shape = " x ".join(str(n) for n in volume.grid.shape[::-1])
         spacing = " x ".join(f"{v:.3g}" for v in volume.spacing[::-1])
         source = volume.source
-        rows.append((name, source.path.name if source else "-", shape, spacing, source.sha256 if source else "-"))
-    return "<h2>What this came from</h2>" + html_table(rows, words=(1, 4)) + html_notes(_circumstances(case))
+        rows.append((name, _file_name(case, source.path) if source else "-", shape, spacing,
+                     source.sha256 if source else "-"))  # fmt: skip
+    return (
+        "<h2>What this came from</h2>"
+        + html_table(rows, words=(1, 4), caption="Image files, told from all others by their SHA-256.")
+        + html_list([*_how_read(case), *_circumstances(case)])
+    )
+
+
+def _file_name(case: Case, path: Path) -> str:
+    """A name in BIDS form; any other may hold a patient's name, and the hash tells the file as well."""
+    return path.name if path.name.startswith(f"sub-{case.subject}_") else "named otherwise"
+
+
+def _how_read(case: Case) -> list[str]:
+    """The choices that the numbers depend on."""
+    facts, said = case.annotations.facts, []
+    if "qsm" in case.images:
+        how = "as the reader said" if "unit" in facts else "as stated beside it or told from its values"
+        said.append(f"Values of the QSM file are in {case.unit}, {how}.")
+    for role in movable(case):
+        to = ROLE_NAME[fixed_image(case)]
+        said.append(f"{ROLE_NAME[role]} to {to}: {_motion(facts.get(f'registration/{role}'))}.")
+    if "qsm" in case.images:
+        for side in SIDES:
+            if keys := case.annotations.keys(side):
+                slices = ", ".join(str(z + 1) for z in keys)
+                said.append(f"The {side} thalamus was drawn or corrected by hand on slices {slices}.")
+        said.append(_on_veins(case))
+    if grown := {lesion.sensitivity for lesion in case.annotations.lesions()}:
+        said.append(
+            f"Lesions were grown with a sensitivity of {', '.join(f'{s:.2g}' for s in sorted(grown))} (0 to 1)."
+        )
+    return said
+
+
+def _motion(fact: Mapping[str, Any] | None) -> str:
+    if fact is None:
+        return "by the scanner's geometry, not registered"
+    if "shift_mm" not in fact:
+        return "registered"
+    by = f", by {fact['by']}" if fact.get("by") else ""
+    return f"moved by {fact['shift_mm']:.2f} mm and {fact['angle_deg']:.2f} degrees{by}"
+
+
+def _on_veins(case: Case) -> str:
+    found = recorded_veins(case)
+    if found is None:
+        return "No veins are recorded with this case."
+    used = found.settings
+    kept = "kept out of what was drawn" if "keep_out" in case.annotations.facts else "not kept out"
+    return (
+        f"Veins: {used.threshold_ppb:g} ppb above their surroundings, {used.length_mm:g} mm and longer, margin "
+        f"{used.margin_mm:g} mm; {kept}."
+    )
 
 
 def _circumstances(case: Case) -> list[str]:
     said = []
-    if "qsm" in case.images:
-        how = (
-            "as the reader said" if "unit" in case.annotations.facts else "as stated beside it or told from its values"
-        )
-        said.append(f"Values of the QSM file are in {case.unit}, {how}.")
-        fact: Any = case.annotations.facts.get("registration/qsm")
-        if fact and "shift_mm" in fact:
-            said.append(f"QSM to FLAIR: moved by {fact['shift_mm']:.2f} mm and {fact['angle_deg']:.2f} degrees.")
     times = [edit.time[:19].replace("T", " ") for edit in case.done if edit.time]
     if times:
         said.append(f"{len(case.done)} edits, the first at {min(times)}, the last at {max(times)} (UTC).")
@@ -268,21 +253,5 @@ def _circumstances(case: Case) -> list[str]:
     return said
 
 
-def _window_words() -> str:
-    return f"black {_QSM_WINDOW_PPB[0]:.0f} to white {_QSM_WINDOW_PPB[1]:.0f} ppb"
-
-
-def _spread(slices: list[int]) -> list[int]:
-    """At most so many of the slices, evenly, with the first and the last."""
-    if len(slices) <= _MOST_SLICES:
-        return slices
-    return [slices[i] for i in np.linspace(0, len(slices) - 1, _MOST_SLICES).round().astype(int).tolist()]
-
-
-def _in_plane(case: Case, role: Any) -> tuple[float, float]:
-    spacing = case.images[role].spacing
-    return float(spacing[1]), float(spacing[2])
-
-
-def _plane(labels: NDArray[Any]) -> tuple[int, int]:
-    return labels.shape[1], labels.shape[2]
+def _point(mm: Any) -> str:
+    return ", ".join(f"{v:.1f}" for v in mm)
