@@ -113,6 +113,18 @@ def test_the_outline_lies_on_the_rim_of_the_masks_pixels_and_nowhere_else(spacin
     assert not (red & ~expected).any()
 
 
+def test_voxels_lie_within_their_outline() -> None:
+    mask = np.zeros((14, 15), bool)
+    mask[3:6, 4:11] = mask[6:10, 4:7] = mask[11, 13] = True
+    panel = Panel(mask.astype(np.float32), (2.0, 1.0), (-1, 2), "made up", [Outline(mask, RED)])
+    for picture in (_decode(draw_plate(Plate("x", [panel], 1), "png", DPI)), _decode(montage([panel]))):
+        at = np.ix_(
+            *(((np.arange(n) + 0.4) / n * p).astype(int) for n, p in zip(mask.shape, picture.shape, strict=False))
+        )
+        greys = picture[at][1:-1, 1:-1, 2]  # one dot a voxel, off its middle, without the rim and what is written there
+        assert np.array_equal(greys > 0.5, mask[1:-1, 1:-1])
+
+
 def test_a_filled_mask_is_translucent_inside_and_clear_outside() -> None:
     mask = np.zeros((20, 20), bool)
     mask[8:12, 5:9] = True

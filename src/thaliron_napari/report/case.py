@@ -247,7 +247,8 @@ def _circumstances(case: Case) -> list[str]:
     said = []
     times = [edit.time[:19].replace("T", " ") for edit in case.done if edit.time]
     if times:
-        said.append(f"{len(case.done)} edits, the first at {min(times)}, the last at {max(times)} (UTC).")
+        edits = f"{len(case.done)} edit{'s' * (len(case.done) > 1)}"
+        said.append(f"{edits}, the first at {min(times)}, the last at {max(times)} (UTC).")
     now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S")
     said.append(f"Written at {now} (UTC) by ThalIron {__version__}, Python {platform.python_version()}.")
     return said

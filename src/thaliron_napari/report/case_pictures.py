@@ -122,7 +122,8 @@ def lesion_pictures(case: Case) -> str:
     key: Key = [(LESION, "lesion, accepted", False)]
     if set(states.values()) & {"proposed", "flagged"}:
         key.append((LESION, "proposed or flagged, not counted", True))
-    picture = montage(panels, columns=(3, 2))
+    columns = 2 if len(panels) <= 4 else 3 if len(panels) <= 9 else 4  # so that whole heads fit on a printed page
+    picture = montage(panels, columns=(columns,))
     return "<h2>Lesions</h2>" + html_picture(
         picture, f"Axial FLAIR, {_slices(slices)}, with the lesions outlined", caption, key
     )

@@ -65,7 +65,7 @@ class Panel:
 class Style:
     """How thick and large lines and letters are, in points."""
 
-    line: float = 1.0
+    line: float = 1.3
     letters: float = 8
     bar: float = 1.4
 
@@ -83,7 +83,7 @@ def montage(panels: Sequence[Panel], columns: Sequence[int] = (3, 2), *, full_wi
     rows = -(-len(panels) // across)
     aspect = tallest(panels)
     wide = PAGE_MM / _MM_PER_INCH / (full_width or across)
-    figure = Figure(figsize=(across * wide, rows * wide * aspect), dpi=_DPI, facecolor="black")
+    figure = Figure(figsize=(across * wide, rows * wide * aspect), dpi=_DPI, facecolor="white")
     FigureCanvasAgg(figure)
     for number, panel in enumerate(panels):
         row, column = divmod(number, across)
