@@ -9,6 +9,7 @@ from typing import NoReturn
 from thaliron_napari import __version__
 from thaliron_napari.cli import case_verbs as on_case
 from thaliron_napari.cli import verbs as run
+from thaliron_napari.cli.agree import agree
 from thaliron_napari.cli.case_verbs import ROLES
 from thaliron_napari.cli.usage import UsageError
 from thaliron_napari.cli.verbs import SERIES_ROLES
@@ -25,6 +26,7 @@ VERBS = (
     "cohort",
     "regress",
     "power",
+    "agree",
     "report",
     "export",
     "log",
@@ -135,9 +137,21 @@ def build_parser() -> argparse.ArgumentParser:
 
     add = verb("power", run.power, "of n, r and power of one correlation, compute the missing one").add_argument
     add("--n", type=int, help="number of cases")
-    add("--r", type=float, help="correlation to detect")
+    add("--r", type=float, help="correlation to detect; with --covariates the partial one given these")
     add("--power", type=float, help="chance to detect it, such as 0.8")
     add("--alpha", type=float, default=0.05, help="two-sided level of significance (default: %(default)s)")
+    add("--covariates", type=int, default=0, metavar="K", help="how many covariates the model has (default: 0)")
+
+    add = verb("agree", agree, "compare two readings of the same cases: numbers, structures and lesions").add_argument
+    add("derivatives_a", type=Path, metavar="DERIV_A", help="derivatives folder of reading A, such as thaliron-anna")
+    add("derivatives_b", type=Path, metavar="DERIV_B", help="that of reading B; differences are A minus B")
+    add(
+        "--out",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help=f"table of the numbers to write, and beside it FILE_cases, one row a case: {_TABLES}",
+    )
 
     add = verb("report", on_case.report, "write one HTML page on a case or a cohort").add_argument
     add("paths", nargs="*", type=Path, metavar="CASE_OR_COHORT", help="a case's folder or images, or a cohort table")

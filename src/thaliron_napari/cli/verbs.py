@@ -245,16 +245,17 @@ def power(options: argparse.Namespace) -> None:
     """Print the missing one of n, r and power."""
     from thaliron_napari.statistics.power import achieved_power, required_n, required_r
 
-    n, r, power, alpha = options.n, options.r, options.power, options.alpha
+    n, r, power, alpha, covariates = options.n, options.r, options.power, options.alpha, options.covariates
     if [n, r, power].count(None) != 1:
         raise UsageError("thaliron power: give two of --n, --r and --power; the third is computed")
     if power is None:
-        power = achieved_power(n, r, alpha)
+        power = achieved_power(n, r, alpha, covariates)
     elif r is None:
-        r = required_r(n, power, alpha)
+        r = required_r(n, power, alpha, covariates)
     else:
-        n = required_n(r, power, alpha)
-    print(f"n = {n}, r = {r:.4f}, power = {power:.3f}, two-sided alpha = {alpha:g}")
+        n = required_n(r, power, alpha, covariates)
+    given = f", r given {covariates} covariate{'' if covariates == 1 else 's'}" if covariates else ""
+    print(f"n = {n}, r = {r:.4f}, power = {power:.3f}, two-sided alpha = {alpha:g}{given}")
 
 
 def _chosen_series(options: argparse.Namespace, series: tuple[Series, ...]) -> dict[SeriesRole, Series]:
