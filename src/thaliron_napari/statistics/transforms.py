@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,18 +13,81 @@ from thaliron_napari.errors import ModelError
 if TYPE_CHECKING:
     import pandas as pd
 
-_LN = re.compile(r"ln\((?P<column>.+)\)")
+
+@dataclass(frozen=True)
+class Transform:
+    """A rung of Tukey's ladder of powers.
+
+    `name` is what Stata calls it, `written` how a term is written with it, ``{}`` standing for the column, `makes` the
+    word for what it makes of a number. `function` takes and gives an array; `undefined` gives a bool array, true where
+    `function` has no number.
+    """
+
+    name: str
+    written: str
+    makes: str
+    function: Callable[[np.ndarray], np.ndarray]
+    undefined: Callable[[np.ndarray], np.ndarray]
+
+    def term(self, column: str) -> str:
+        """The term that is this transform of a column, for use in a model."""
+        return self.written.format(column)
+
+    def column(self, term: str) -> str | None:
+        """The column of which a term is this transform, None where it is another or none."""
+        before, after = self.written.split("{}")
+        inside = term[len(before) : len(term) - len(after)]
+        return inside if inside and self.term(inside) == term else None
+
+    def of(self, values: np.ndarray) -> str:
+        """What values without this transform are, in words: zero, negative, or both."""
+        return " or ".join(word for word, some in (("zero", values == 0), ("negative", values < 0)) if some.any())
+
+
+def _nowhere(x: np.ndarray) -> np.ndarray:
+    return np.zeros(x.shape, bool)
+
+
+def _below_zero(x: np.ndarray) -> np.ndarray:
+    return np.asarray(x < 0)
+
+
+def _at_zero(x: np.ndarray) -> np.ndarray:
+    return np.asarray(x == 0)
+
+
+def _up_to_zero(x: np.ndarray) -> np.ndarray:
+    return np.asarray(x <= 0)
+
+
+IDENTITY = Transform("identity", "{}", "value", lambda x: x, _nowhere)
+LOG = Transform("log", "ln({})", "logarithm", np.log, _up_to_zero)
+
+# From the strongest pull towards the large values to the strongest towards the small ones, as Stata lists them.
+LADDER: tuple[Transform, ...] = (
+    Transform("cubic", "cube({})", "cube", lambda x: x**3, _nowhere),
+    Transform("square", "square({})", "square", lambda x: x**2, _nowhere),
+    IDENTITY,
+    Transform("square root", "sqrt({})", "square root", np.sqrt, _below_zero),
+    LOG,
+    Transform("1/(square root)", "1/sqrt({})", "inverse square root", lambda x: 1 / np.sqrt(x), _up_to_zero),
+    Transform("inverse", "1/{}", "inverse", lambda x: 1 / x, _at_zero),
+    Transform("1/square", "1/square({})", "inverse square", lambda x: 1 / x**2, _at_zero),
+    Transform("1/cubic", "1/cube({})", "inverse cube", lambda x: 1 / x**3, _at_zero),
+)
 
 
 def term(table: pd.DataFrame, name: str) -> pd.Series:
-    """Column of a table by its name, or the natural log of one by ``ln(name)``.
+    """Column of a table by its name, or a transform of one: ``ln(name)`` or another rung of the ladder of powers.
 
     Parameters
     ----------
     table : DataFrame
         One row a case.
     name : str
-        A column's name, or ``ln(column)``. A column that is itself called ``ln(column)`` is taken as it stands.
+        A column's name, or a column in one of ``cube(...)``, ``square(...)``, ``sqrt(...)``, ``ln(...)``,
+        ``1/sqrt(...)``, ``1/...``, ``1/square(...)``, ``1/cube(...)``. A column that is itself called ``ln(column)`` is
+        taken as it stands.
 
     Returns
     -------
@@ -34,12 +97,13 @@ def term(table: pd.DataFrame, name: str) -> pd.Series:
     Raises
     ------
     ModelError
-        Where there is no such column, it holds both numbers and text, or has no logarithm.
+        Where there is no such column, it holds both numbers and text, or has no such transform.
     """
     if name not in table.columns:
-        logarithm = _LN.fullmatch(name)
-        if logarithm and logarithm["column"] in table.columns:
-            return natural_log(table, logarithm["column"])
+        for transform in LADDER:
+            inside = transform.column(name)
+            if inside is not None and inside in table.columns:
+                return transformed(table, inside, transform)
         raise ModelError(f"there is no column {name!r} in the table, which has: {', '.join(map(str, table.columns))}")
     column = table[name]
     if getattr(column, "ndim", 1) != 1:
@@ -56,26 +120,33 @@ def number(table: pd.DataFrame, name: str) -> pd.Series:
     return column
 
 
-def natural_log(table: pd.DataFrame, name: str) -> pd.Series:
-    """Natural logarithm of a column, called ``ln(name)``; missing stays missing.
+def transformed(table: pd.DataFrame, name: str, transform: Transform) -> pd.Series:
+    """A column's transform, called as its term is written; missing stays missing.
 
     Raises
     ------
     ModelError
-        Where a value is zero or negative: such a row has no logarithm, and what to do about it is the
-        statistician's choice, so none is made here.
+        Where a value has no such transform: what to do about such a row is the statistician's choice, so none is made
+        here.
     """
     column = number(table, name)
-    bad = (column <= 0).to_numpy()
+    values = column.to_numpy()
+    bad = transform.undefined(values)
     if bad.any():
-        count = int(bad.sum())
-        zero = "zero" if not (column < 0).any() else "zero or negative"
         raise ModelError(
-            f"column {name!r} is {zero} in {count} row{'s' * (count != 1)} ({rows_in_words(table, bad)}), "
-            "which has no logarithm; leave those rows out or use the column without the log"
+            f"column {name!r} is {transform.of(values[bad])} in {_rows(table, bad)}, "
+            f"which has no {transform.makes}; leave those rows out or use the column as it is"
         )
-    logarithm: pd.Series = np.log(column)
-    return logarithm.rename(f"ln({name})")
+    with np.errstate(over="ignore", under="ignore", divide="ignore"):
+        found = transform.function(values)
+    bad = np.isinf(found)
+    if bad.any():
+        raise ModelError(
+            f"{transform.term(name)!r} is too large a number in {_rows(table, bad)}; give {name!r} in another unit"
+        )
+    result: pd.Series = column.copy()
+    result[:] = found
+    return result.rename(transform.term(name))
 
 
 def rows_in_words(table: pd.DataFrame, which: np.ndarray, most: int = 3) -> str:
@@ -86,6 +157,11 @@ def rows_in_words(table: pd.DataFrame, which: np.ndarray, most: int = 3) -> str:
     else:
         names = [f"row {row}" for row in rows]
     return ", ".join(names[:most]) + (", ..." if len(names) > most else "")
+
+
+def _rows(table: pd.DataFrame, which: np.ndarray) -> str:
+    count = int(which.sum())
+    return f"{count} row{'s' * (count != 1)} ({rows_in_words(table, which)})"
 
 
 def _as_number_or_text(table: pd.DataFrame, column: pd.Series) -> pd.Series:
