@@ -4,13 +4,25 @@ import nibabel as nib
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from scipy import ndimage
 
+from thaliron_napari.annotation import csf_roi
 from thaliron_napari.case import open_case
 from thaliron_napari.errors import CaseError, GridError, MeasurementError
 from thaliron_napari.imaging import Grid, read_label_map, read_volume
 from thaliron_napari.measurement import measure_thalami
 from thaliron_napari.measurement.dictionary import dictionary_of, unit_of
 from thaliron_napari.measurement.from_files import measure_files
+from thaliron_napari.measurement.susceptibility import (
+    MAP_ERROR_PPB,
+    region_statistics,
+    relative_ppb,
+    relative_se_ppb,
+    statistics_of,
+    voxels_per_sample,
+)
+from thaliron_napari.phantom import Patient, make_patient
+from thaliron_napari.phantom.susceptibility import measured_map
 
 
 def test_by_hand() -> None:
@@ -106,3 +118,94 @@ def test_labels_of_another_grid_are_refused(head) -> None:
     qsm, thalami = read_volume(head.qsm), read_label_map(head.thalami)
     with pytest.raises(GridError, match="another grid"):
         measure_thalami(qsm.data, thalami.data[1:], None, qsm.grid)
+
+
+@pytest.fixture(scope="module", params=[7, 11, 23])
+def phantom(request: pytest.FixtureRequest) -> Patient:
+    return make_patient("small", request.param)
+
+
+def _circles(patient: Patient) -> np.ndarray:
+    """Label map of a circle of 3 mm in each atrium: 1 left, 2 right."""
+    qsm = patient.images["qsm"]
+    labels = np.zeros(qsm.data.shape, np.uint8)
+    for label, side in enumerate(("left", "right"), start=1):
+        centre = (np.linalg.inv(qsm.affine) @ [*patient.truth.atria_mm[side], 1])[:3]
+        labels[csf_roi(qsm.data.shape, (round(centre[0]), *centre[1:]), 3.0, qsm.spacing)] = label
+    return labels
+
+
+def test_with_true_masks_it_is_the_truth_of_the_phantom(phantom: Patient) -> None:
+    truth = phantom.truth
+    for values, within in ((truth.chi_ppb, 0.01), (phantom.images["qsm"].data, 0.5)):
+        thalami, csf = (region_statistics(values, mask, 1.0) for mask in (truth.thalami > 0, truth.csf_atria))
+        assert relative_ppb(thalami, csf) == pytest.approx(truth.relative_ppb, abs=within)
+
+
+def test_its_standard_error_covers_the_truth_in_draws_of_smooth_noise(phantom: Patient) -> None:
+    truth, labels, spacing = phantom.truth, _circles(phantom), phantom.images["qsm"].spacing
+    where = ndimage.find_objects(((truth.thalami > 0) | (labels > 0)).astype(int))[0]
+    thalami, labels, chi = truth.thalami[where] > 0, labels[where], truth.chi_ppb[where]
+    rng = np.random.default_rng(5)
+    off, errors, noise_errors = [], [], []
+    for _ in range(100):
+        noise = ndimage.gaussian_filter(rng.standard_normal(chi.shape), (0, 0.6, 0.6), mode="wrap")
+        qsm = (chi + 4 * noise / noise.std()).astype(np.float32)
+        thalamus, csf = (region_statistics(qsm, mask, 1.0) for mask in (thalami, labels > 0))
+        per_sample = voxels_per_sample(qsm, labels, spacing)
+        errors.append(relative_se_ppb(thalamus, csf, per_sample))
+        noise_errors.append(np.sqrt(errors[-1] ** 2 - MAP_ERROR_PPB**2))
+        off.append(relative_ppb(thalamus, csf) - truth.relative_ppb)
+    assert (np.abs(off) <= 1.96 * np.array(errors)).sum() >= 90
+    # As wide as it must be and hardly wider: what noise does is met by the part of the error that speaks of it.
+    assert (np.abs(off) <= 1.96 * np.array(noise_errors)).sum() >= 90
+    assert np.std(off) * 0.8 < np.mean(noise_errors) < np.std(off) * 1.4
+
+
+def test_its_standard_error_covers_the_truth_in_draws_of_the_phantoms_own_noise(phantom: Patient) -> None:
+    truth, labels, qsm = phantom.truth, _circles(phantom), phantom.images["qsm"]
+    off, errors = [], []
+    for seed in range(10):
+        values = measured_map(
+            truth.chi_ppb,
+            phantom.images["magnitude"].data,
+            qsm.data != 0,
+            truth.tissue,
+            qsm.spacing,
+            np.random.default_rng(seed),
+            2.5 * float(np.sqrt(0.5 / np.prod(qsm.spacing))),
+        )
+        thalamus, csf = (region_statistics(values, mask, 1.0) for mask in (truth.thalami > 0, labels > 0))
+        errors.append(relative_se_ppb(thalamus, csf, voxels_per_sample(values, labels, qsm.spacing)))
+        off.append(relative_ppb(thalamus, csf) - truth.relative_ppb)
+    assert (np.abs(off) <= 1.96 * np.array(errors)).sum() >= 9
+    assert np.mean(errors) < 1
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.5, 0.8])
+def test_voxels_of_smooth_noise_count_for_as_many_fewer_as_they_are_alike(smoothing: float) -> None:
+    disc = csf_roi((5, 61, 61), (2, 30, 30), 10.0, (2, 0.5, 0.5)).astype(int)
+    found, means, deviations = [], [], []
+    for seed in range(60):
+        noise = np.random.default_rng(seed).standard_normal(disc.shape).astype(np.float32)
+        noise = ndimage.gaussian_filter(noise, (0, smoothing, smoothing)) if smoothing else noise
+        found.append(voxels_per_sample(noise, disc, (2, 0.5, 0.5)))
+        means.append(noise[disc > 0].mean())
+        deviations.append(noise[disc > 0].std(ddof=1))
+    true = np.var(means) * disc.sum() / np.mean(np.square(deviations))
+    assert np.mean(found) == pytest.approx(true, rel=0.35)  # of 60 draws a variance is known to 18 %
+    if smoothing:
+        weights = ndimage.gaussian_filter(np.pad([[1.0]], 12), smoothing)
+        assert np.mean(found) == pytest.approx(weights.sum() ** 2 / (weights**2).sum(), rel=0.15)
+
+
+def test_what_is_too_little_for_a_standard_error_has_none_or_counts_each_voxel() -> None:
+    some = statistics_of(np.array([1, 2, 4], np.float32), 1.0)
+    one, none = statistics_of(np.array([1], np.float32), 1.0), statistics_of(np.empty(0, np.float32), 1.0)
+    assert np.isnan([relative_se_ppb(some, one), relative_se_ppb(some, none), relative_se_ppb(none, some)]).all()
+    noise_ppb = np.sqrt(some.sd_ppb**2 * (2 / 3))
+    assert relative_se_ppb(some, some) == pytest.approx(np.hypot(noise_ppb, MAP_ERROR_PPB))
+    qsm, labels = np.ones((1, 9, 9), np.float32), np.zeros((1, 9, 9), int)
+    assert voxels_per_sample(qsm, labels, (1, 1, 1)) == 1
+    labels[0, 4, 4:6] = 1
+    assert voxels_per_sample(qsm, labels, (1, 1, 1)) == 1

@@ -35,6 +35,10 @@ class CsfCircle:
     centre: tuple[float, float, float]
     radius_mm: float
 
+    def to_fact(self) -> dict[str, Any]:
+        """One item of the fact ``csf/<side>``."""
+        return {"centre": [float(c) for c in self.centre], "radius_mm": float(self.radius_mm)}
+
 
 LesionState = Literal["proposed", "accepted", "rejected", "flagged"]
 """A flagged lesion waits for another look: it stays in the list and on show, and is not counted until accepted."""
@@ -97,7 +101,7 @@ class Annotations:
     facts : dict
         JSON values by name: ``unit`` ("ppm", "ppb"), ``registration/qsm`` (4 x 4, FLAIR world to QSM world, RAS mm),
         ``key/left/41`` (true), ``proposed/left`` (how), ``veins`` (how they were found), ``keep_out`` (true),
-        ``csf/left``, ``lesion/3``, ``enhancing``.
+        ``csf/left`` (its circles), ``lesion/3``, ``enhancing``.
     """
 
     maps: dict[str, NDArray[Any]] = field(default_factory=dict)
@@ -121,13 +125,15 @@ class Annotations:
         prefix = f"key/{side}/"
         return sorted(int(name.removeprefix(prefix)) for name in self.facts if name.startswith(prefix))
 
+    def csf_circles(self, side: Side) -> tuple[CsfCircle, ...]:
+        """The CSF circles of a side, in the order put down; number 1 is the first."""
+        fact = self.facts.get(f"csf/{side}", [])
+        # Journals of the first version hold the one circle itself.
+        return tuple(_circle(item) for item in ([fact] if isinstance(fact, dict) else fact))
+
     def csf(self, side: Side) -> CsfCircle | None:
-        """The CSF circle of a side, if there is one."""
-        fact = self.facts.get(f"csf/{side}")
-        if fact is None:
-            return None
-        z, y, x = fact["centre"]
-        return CsfCircle((float(z), float(y), float(x)), float(fact["radius_mm"]))
+        """The first CSF circle of a side, if there is one."""
+        return next(iter(self.csf_circles(side)), None)
 
     def lesions(self) -> Iterator[Lesion]:
         """Lesions by number."""
@@ -154,6 +160,11 @@ class Annotations:
         """Rigid transform from FLAIR world to an image's world (RAS mm); the identity where none was found yet."""
         fact = self.facts.get(f"registration/{image}")
         return np.eye(4) if fact is None else np.array(fact["matrix"], dtype=np.float64)
+
+
+def _circle(fact: dict[str, Any]) -> CsfCircle:
+    z, y, x = fact["centre"]
+    return CsfCircle((float(z), float(y), float(x)), float(fact["radius_mm"]))
 
 
 def _index(fact: Sequence[int]) -> Index:

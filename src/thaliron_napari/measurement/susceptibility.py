@@ -1,9 +1,19 @@
 """Susceptibility of regions, and that of the thalami relative to CSF."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
+
+MAP_ERROR_PPB = 0.5
+"""What the inversion of the field leaves in a difference of two regions' means, however little noise there is.
+
+As measured on the phantom (``benchmarks/csf.py``): no number of voxels averages it out.
+"""
+
+REACH_MM = 1.5  # how far noise is alike
+MOST_PAIRS = 0.5  # of a region's pairs of voxels within that reach: with more it is too small to tell
 
 
 @dataclass(frozen=True)
@@ -59,3 +69,86 @@ def relative_ppb(thalamus: RegionStatistics, csf: RegionStatistics) -> float:
     The study's text words the subtraction the other way round, but its coefficients only make sense this way.
     """
     return thalamus.mean_ppb - csf.mean_ppb
+
+
+def relative_se_ppb(thalamus: RegionStatistics, csf: RegionStatistics, per_sample: float = 1.0) -> float:
+    """Standard error in ppb of the relative susceptibility.
+
+    Parameters
+    ----------
+    thalamus, csf : RegionStatistics
+    per_sample : float
+        How many voxels are worth one independent one, as :func:`voxels_per_sample` tells from the CSF ROIs.
+
+    Returns
+    -------
+    float
+        NaN where either has no voxels, or CSF only one.
+
+    Notes
+    -----
+    CSF is the same everywhere, so that its standard deviation is the map's noise; that of the thalamus holds its nuclei
+    as well. Both means rest on their number of voxels, over `per_sample`. :data:`MAP_ERROR_PPB` is added in quadrature.
+    """
+    if not thalamus.n or not csf.n:
+        return float("nan")
+    noise_ppb = csf.sd_ppb * np.sqrt(per_sample * (1 / thalamus.n + 1 / csf.n))
+    return float(np.hypot(noise_ppb, MAP_ERROR_PPB))
+
+
+def voxels_per_sample(qsm_ppb: NDArray[np.float32], regions: NDArray[Any], spacing: ArrayLike) -> float:
+    """How many voxels of a map are worth one independent one, because noise is alike in neighbours.
+
+    Parameters
+    ----------
+    qsm_ppb : array (z, y, x)
+        Susceptibility in ppb.
+    regions : int array (z, y, x)
+        Homogeneous regions, one label each, such as the CSF ROIs; 0 elsewhere.
+    spacing : (z, y, x) in mm
+
+    Returns
+    -------
+    float
+        1 or more; 1 where the regions are too small to tell.
+
+    Notes
+    -----
+    The variance of a mean is the sum of the autocovariance over all pairs of voxels, here over those at most 1.5 mm
+    apart [1]_. The covariance is taken from the regions themselves, about their own means; that takes the variance
+    of the mean from each pair, which is put back.
+
+    References
+    ----------
+    .. [1] Priestley MB. Spectral Analysis and Time Series. London: Academic Press; 1981. Section 5.3.2.
+    """
+    step = np.asarray(spacing, dtype=float)
+    at = np.argwhere(regions != 0)
+    if len(at) < 2:
+        return 1.0
+    low = at.min(axis=0)
+    box = tuple(slice(a, b + 1) for a, b in zip(low, at.max(axis=0), strict=True))
+    reach = np.floor(REACH_MM / step + 1e-9).astype(int)
+    labels = np.pad(regions[box], [(r, r) for r in reach])
+    values = np.pad(qsm_ppb[box].astype(np.float64), [(r, r) for r in reach])
+    offsets = np.stack(np.meshgrid(*(np.arange(-r, r + 1) for r in reach), indexing="ij"), axis=-1).reshape(-1, 3)
+    offsets = offsets[(((offsets * step) ** 2).sum(axis=1)) <= REACH_MM**2 + 1e-9]
+    total = squares = 0.0
+    count = pieces = 0
+    for label in np.unique(labels[labels != 0]):
+        mask = labels == label
+        n = int(mask.sum())
+        off = np.where(mask, values - values[mask].mean(), 0)
+        pairs = near = 0.0
+        for offset in offsets:
+            shift = tuple(-o for o in offset)
+            pairs += float((mask & np.roll(mask, shift, (0, 1, 2))).sum())
+            near += float((off * np.roll(off, shift, (0, 1, 2))).sum())
+        if pairs > MOST_PAIRS * n**2:
+            continue
+        total += near / (1 - pairs / n**2)
+        squares += float((off**2).sum())
+        count, pieces = count + n, pieces + 1
+    if squares == 0 or count <= pieces:
+        return 1.0
+    return max(1.0, total / (count * squares / (count - pieces)))
