@@ -107,8 +107,8 @@ def test_structures_and_accepted_lesions_are_compared(tmp_path: Path) -> None:
     draw(one, "csf", label((1, slice(2, 4)), (2, slice(6, 8))))
     draw(two, "csf", label((1, slice(2, 4)), (2, slice(7, 9))))
     draw(one, "lesions", label((1, slice(0, 3)), (2, slice(5, 7)), (3, slice(10, 12))), {"Lesions": states})
-    rejected = {**states, "3": {"state": "rejected"}}
-    draw(two, "lesions", label((1, slice(2, 4)), (2, slice(5, 7)), (3, slice(10, 12))), {"Lesions": rejected})
+    flagged = {**states, "3": {"state": "flagged"}}
+    draw(two, "lesions", label((1, slice(2, 4)), (2, slice(5, 7)), (3, slice(10, 12))), {"Lesions": flagged})
     found = compare_readings(a, b)
     row = found.cases.iloc[0]
     assert row["dice_thalamus_left"] == 2 * 3 / 8
