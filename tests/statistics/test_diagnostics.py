@@ -7,14 +7,18 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
+from r_models import R as MODELS
+from r_models import r_table, r_terms
 
 from thaliron_napari.cohort import synthetic_cohort
 from thaliron_napari.errors import ModelError
 from thaliron_napari.statistics import fit, study_columns
 from thaliron_napari.statistics.diagnostics import diagnose, fit_line
 from thaliron_napari.statistics.plots import DARK, LIGHT, draw_diagnostics, draw_line, palette
+from thaliron_napari.statistics.text import diagnostics_in_words
 
 R = json.loads((Path(__file__).parents[1] / "reference" / "lm_r.json").read_text(encoding="utf-8"))
+STATA = json.loads((Path(__file__).parents[1] / "reference" / "stata_auto.json").read_text(encoding="utf-8"))
 WHOLE = [model for model in R["models"] if "site" not in model["formula"]]
 
 
@@ -31,6 +35,49 @@ def test_agrees_with_r(model: dict) -> None:
         np.testing.assert_allclose(list(d.vif.values()), model["vif"], rtol=1e-10)
     else:
         assert list(d.vif.values()) == pytest.approx([1.0], rel=1e-14)
+
+
+@pytest.mark.parametrize("model", MODELS["linear"], ids=lambda model: model["formula"])
+def test_tests_and_distances_agree_with_r(model: dict) -> None:
+    d = diagnose(fit(r_table(), *r_terms(model["formula"])))
+    assert d.reset.f == pytest.approx(model["reset"]["f"], rel=1e-8)
+    assert [d.reset.df, d.reset.residual_df] == model["reset"]["df"]
+    assert d.reset.p == pytest.approx(model["reset"]["p"], rel=1e-8)
+    assert d.breusch_pagan.chi2 == pytest.approx(model["breusch_pagan"]["chi2"], rel=1e-9)
+    np.testing.assert_allclose(list(d.vif.values()), np.atleast_1d(model["vif"]), rtol=1e-10)
+    np.testing.assert_allclose(d.cooks_distance, model["cooks"], rtol=1e-8, atol=1e-15)
+    np.testing.assert_allclose(d.leverage, model["leverage"], rtol=1e-9)
+
+
+def test_tests_agree_with_statas_manual() -> None:
+    cars = pd.DataFrame({name: STATA[name] for name in ("price", "weight", "mpg", "foreign")})
+    cars["foreign_mpg"] = cars["foreign"] * cars["mpg"]
+    printed = STATA["printed"]["regress price weight foreign##c.mpg"]
+    d = diagnose(fit(cars, "price", ["weight", "foreign", "mpg", "foreign_mpg"]))
+    assert [f"{d.breusch_pagan.chi2:.2f}", f"{d.breusch_pagan.p:.4f}"] == printed["estat hettest"]
+    assert [f"{d.reset.f:.2f}", f"{d.reset.p:.4f}"] == printed["estat ovtest"]
+
+
+def test_reset_does_not_depend_on_units() -> None:
+    table = synthetic_cohort()
+    for scale, shift in ((1e6, 0.0), (1.0, 1e5)):
+        changed = table.assign(chi_ppb=scale * table["chi_ppb"] + shift)
+        ours, plain = (diagnose(fit(t, "chi_ppb", ["age", "edss"])).reset for t in (changed, table))
+        assert ours.f == pytest.approx(plain.f, rel=1e-7)
+
+
+def test_reset_finds_a_curve_and_counts_the_powers_it_can_test() -> None:
+    rng = np.random.default_rng(5)
+    table = pd.DataFrame(
+        {"x": rng.uniform(0, 3, 200), "few": np.tile([0.0, 1.0, 2.0, 5.0], 50), "two": [0.0, 1.0] * 100}
+    )
+    table["y"] = table["x"] ** 2 + 0.3 * rng.normal(size=200)
+    assert diagnose(fit(table, "y", ["x"])).reset.p < 1e-10
+    assert diagnose(fit(table, "y", ["few"])).reset.df == 2  # four levels carry no fourth power
+    binary = diagnose(fit(table, "y", ["two"]))
+    assert (binary.reset.df, np.isnan(binary.reset.p)) == (0, True)
+    assert any("too few levels" in sentence for sentence in diagnostics_in_words(binary))
+    assert any("RESET F(3, 195)" in sentence for sentence in diagnostics_in_words(diagnose(fit(table, "y", ["x"]))))
 
 
 def test_band_agrees_with_r() -> None:
@@ -75,7 +122,9 @@ def test_a_case_that_the_fit_passes_through_has_no_standardized_residual() -> No
 
 def test_a_perfect_fit_has_no_spread_to_test() -> None:
     table = pd.DataFrame({"x": [1.0, 2.0, 3.0, 4.0], "y": [2.0, 4.0, 6.0, 8.0]})
-    assert np.isnan(diagnose(fit(table, "y", ["x"])).breusch_pagan.p)
+    d = diagnose(fit(table, "y", ["x"]))
+    assert np.isnan(d.breusch_pagan.p)
+    assert np.isnan(d.reset.p)
 
 
 def test_a_fit_that_explains_nothing_has_no_spread_to_test() -> None:

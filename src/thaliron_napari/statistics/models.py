@@ -3,27 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import numpy as np
 
 from thaliron_napari.errors import ModelError
-from thaliron_napari.statistics.transforms import number, term
+from thaliron_napari.statistics.covariance import check_errors, cluster_covariance, hc_covariance
+from thaliron_napari.statistics.design import CONSTANT, check_asked, complete_rows
+from thaliron_napari.statistics.formula import parse_formula
+from thaliron_napari.statistics.least_squares import Solved, solve
+from thaliron_napari.statistics.transforms import number
 
 if TYPE_CHECKING:
     import pandas as pd
 
-CONSTANT = "constant"
-
-# Columns count as collinear where what is left of one after the others are taken out is less than this part of it:
-# a few hundred roundings of float64, and far below what any measured column, even Filip's tenth power, leaves.
-_COLLINEAR = 1e-13
+__all__ = [
+    "CONSTANT",
+    "BeforeAndAfter",
+    "Coefficient",
+    "Fit",
+    "Model",
+    "before_and_after",
+    "fit",
+    "fit_formula",
+    "standardized",
+    "with_errors",
+]
 
 
 @dataclass(frozen=True)
 class Coefficient:
-    """One coefficient of a fit, with its 95% confidence interval and two-sided P of Student's t."""
+    """One coefficient of a model, with its 95% confidence interval and two-sided P.
+
+    By Student's t in linear, by the normal distribution in logistic regression.
+    """
 
     name: str
     estimate: float
@@ -33,14 +47,22 @@ class Coefficient:
     p: float
     n: int
 
+    @property
+    def statistic(self) -> float:
+        """Estimate over its standard error: t in linear, z in logistic regression."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return float(np.float64(self.estimate) / self.standard_error)
 
-@dataclass(frozen=True)
-class Fit:
-    """A fitted linear model.
 
-    `coefficients` begins with the constant. A text column gives one coefficient for each level but its reference
-    level, called ``column[level]``; `references` says which level that was. `design` (n, k) and `response` (n,) hold
-    the rows used, under the index of the table, for diagnostics and plots.
+@dataclass(frozen=True, kw_only=True)
+class Model:
+    """What linear and logistic fits have in common.
+
+    `coefficients` begins with the constant. A text column, or ``category(column)``, gives one coefficient for each
+    level but its reference level, called ``column[level]``; `references` says which level that was. `errors` is the
+    kind of standard error (see `fit`), `cluster` the column by which errors are clustered and `n_clusters` its number
+    of clusters. `notes` are sentences for the reader. `design` (n, k) and `response` (n,) hold the rows used, under
+    the index of the table, for diagnostics and plots; `covariance` (k, k) is that of the coefficients.
     """
 
     outcome: str
@@ -49,13 +71,15 @@ class Fit:
     coefficients: tuple[Coefficient, ...]
     n_used: int
     n_missing: int
-    residual_df: int
-    r_squared: float
-    residual_sd: float
     formula: str
     references: Mapping[str, str] = field(default_factory=dict)
-    design: pd.DataFrame = field(repr=False, compare=False, kw_only=True)
-    response: pd.Series = field(repr=False, compare=False, kw_only=True)
+    errors: str = "ols"
+    cluster: str | None = None
+    n_clusters: int | None = None
+    notes: tuple[str, ...] = ()
+    design: pd.DataFrame = field(repr=False, compare=False)
+    response: pd.Series = field(repr=False, compare=False)
+    covariance: np.ndarray = field(repr=False, compare=False)
 
     def __getitem__(self, name: str) -> Coefficient:
         """Coefficient by its name."""
@@ -69,24 +93,44 @@ class Fit:
         return tuple(c for c in self.coefficients if c.name == predictor or c.name.startswith(f"{predictor}["))
 
 
+@dataclass(frozen=True, kw_only=True)
+class Fit(Model):
+    """A fitted linear model. `error_df` are the degrees of freedom of t: n - k, or the clusters less one."""
+
+    residual_df: int
+    error_df: int
+    r_squared: float
+    residual_sd: float
+
+
+AnyModel = TypeVar("AnyModel", bound=Model)
+
+
 @dataclass(frozen=True)
-class BeforeAndAfter:
+class BeforeAndAfter(Generic[AnyModel]):
     """Each predictor alone, and all of them in one model together with the covariates."""
 
-    before: tuple[Fit, ...]
-    after: Fit
+    before: tuple[AnyModel, ...]
+    after: AnyModel
 
 
 def before_and_after(
-    table: pd.DataFrame, outcome: str, predictors: Sequence[str], covariates: Sequence[str] = ()
-) -> BeforeAndAfter:
+    table: pd.DataFrame,
+    outcome: str,
+    predictors: Sequence[str],
+    covariates: Sequence[str] = (),
+    *,
+    references: Mapping[str, str] | None = None,
+    errors: str = "ols",
+    cluster: str | None = None,
+) -> BeforeAndAfter[Fit]:
     """Fit each predictor alone, then all in one model adjusted for the covariates.
 
     Every fit uses all rows that are complete for it, so that `n_used` may differ between them where values are missing.
 
     Parameters
     ----------
-    table, outcome, predictors, covariates
+    table, outcome, predictors, covariates, references, errors, cluster
         As for `fit`.
 
     Raises
@@ -94,8 +138,12 @@ def before_and_after(
     ModelError
         As `fit`.
     """
-    alone = tuple(fit(table, outcome, [predictor]) for predictor in predictors)
-    return BeforeAndAfter(alone, fit(table, outcome, predictors, covariates))
+
+    def one(names: Sequence[str], others: Sequence[str] = ()) -> Fit:
+        return fit(table, outcome, names, others, references=references, errors=errors, cluster=cluster)
+
+    alone = tuple(one([predictor]) for predictor in predictors)
+    return BeforeAndAfter(alone, one(predictors, covariates))
 
 
 def fit(
@@ -105,12 +153,14 @@ def fit(
     covariates: Sequence[str] = (),
     *,
     references: Mapping[str, str] | None = None,
+    errors: str = "ols",
+    cluster: str | None = None,
 ) -> Fit:
     """Ordinary least squares of an outcome on predictors and covariates, with a constant.
 
     Rows with a missing value in any column used are left out and counted. A column of texts enters as indicator
-    columns, one for each level but the reference level (the first in order, unless named in `references`).
-    Fitted by statsmodels, as `solve` says.
+    columns, one for each level but the reference level (the first in order, unless named in `references`); so does a
+    column of numbers called ``category(column)``. Solved as `least_squares.solve` says.
 
     Parameters
     ----------
@@ -119,9 +169,17 @@ def fit(
     outcome : str
         A numeric column, or ``ln(column)``.
     predictors, covariates : sequence of str
-        Columns, or ``ln(column)``. The two kinds enter the model alike; what sets them apart is what is reported.
+        Columns, ``ln(column)`` or ``category(column)``. The two kinds enter the model alike; what sets them apart is
+        what is reported.
     references : mapping of str to str, optional
-        Reference level by column of texts.
+        Reference level by column.
+    errors : {"ols", "hc1", "hc3", "cluster"}
+        Standard errors: for residuals of one variance; robust against unlike variances, as Stata's ``vce(robust)`` and
+        ``vce(hc3)`` with t of n - k degrees of freedom; or against rows of one cluster going together, as its
+        ``vce(cluster column)``: with the factor G / (G - 1) (n - 1) / (n - k) and t of G - 1 degrees of freedom for G
+        clusters.
+    cluster : str, optional
+        The column of clusters for ``errors="cluster"``; a row without one is left out.
 
     Returns
     -------
@@ -131,162 +189,120 @@ def fit(
     ------
     ModelError
         Where the model cannot be fitted to these rows: no such column, text in a column of numbers, infinite values,
-        log of zero, a column that is constant, columns that determine each other, too few rows.
+        log of zero, a column that is constant, columns that determine each other, too few rows, a single cluster.
     """
-    names = _check_names(outcome, predictors, covariates)
-    response, columns, n_missing = _complete_rows(table, outcome, names)
-    design, levels = _design(columns, references or {})
-    _check_design(design, response, n_missing)
-    _check_collinear(design)
-    results, lengths = solve(design, response)
-    intervals = results.conf_int() / lengths[:, None]
-    found = np.column_stack([results.params / lengths, results.bse / lengths, intervals, results.pvalues])
-    n = len(design)
+    check_errors(errors, cluster)
+    names = check_asked(table, outcome, predictors, covariates)
+    rows = complete_rows(table, number(table, outcome), names, references, cluster)
+    n, k = rows.design.shape
+    solved = rows.solved
+    n_clusters = None if rows.clusters is None else int(rows.clusters.max()) + 1
+    error_df = n - k if n_clusters is None else n_clusters - 1
+    covariance = _covariance(solved, errors, rows.clusters)
+    about = solved.y - solved.y.mean()
+    notes = list(rows.notes)
+    if n_clusters is not None and n_clusters <= k:
+        notes.append(
+            f"{n_clusters} clusters are too few for {k} coefficients: clustered errors can come out far too small"
+        )
     return Fit(
         outcome=outcome,
         predictors=tuple(predictors),
         covariates=tuple(covariates),
-        coefficients=tuple(
-            Coefficient(str(name), estimate, error, low, high, p, n)
-            for name, (estimate, error, low, high, p) in zip(design.columns, found.tolist(), strict=True)
-        ),
+        coefficients=_coefficients(rows.design, solved.estimates, covariance, error_df),
         n_used=n,
-        n_missing=n_missing,
-        residual_df=int(results.df_resid),
-        r_squared=float(results.rsquared),
-        residual_sd=float(np.sqrt(results.mse_resid)),
+        n_missing=rows.n_missing,
+        residual_df=n - k,
+        error_df=error_df,
+        r_squared=float(1 - solved.sum_of_squares / (about @ about)),
+        residual_sd=float(np.sqrt(solved.variance)),
         formula=f"{outcome} ~ {' + '.join(names)}",
-        references=dict(levels),
-        design=design,
-        response=response,
+        references=rows.references,
+        errors=errors,
+        cluster=cluster,
+        n_clusters=n_clusters,
+        notes=tuple(notes),
+        design=rows.design,
+        response=rows.response,
+        covariance=covariance,
     )
 
 
-def solve(design: pd.DataFrame, response: pd.Series) -> tuple[Any, np.ndarray]:
-    """Least squares by statsmodels, the columns of the design brought to about one length first.
+def fit_formula(table: pd.DataFrame, text: str, *, errors: str = "ols", cluster: str | None = None) -> Fit:
+    """Fit what a formula says, such as ``ln(lesion_ml) ~ chi_ppb + age + category(site, reference=2)``.
 
-    Parameters
-    ----------
-    design : DataFrame (n, k)
-        Of full rank, with a constant.
-    response : Series (n,)
-
-    Returns
-    -------
-    results : statsmodels RegressionResults
-        Of design / lengths: coefficients, errors and intervals are to be divided by `lengths`.
-    lengths : ndarray (k,)
-        Powers of two, so that neither division rounds anything.
-
-    Notes
-    -----
-    With lengths alike the pseudoinverse is within a digit of statsmodels' QR or better on all estimates of NIST's sets.
-    It has 12 digits of Longley's standard errors and 8 of Filip's, where QR, which inverts x'x, has 8 and none. Without
-    the lengths the pseudoinverse has 6 digits of Pontius and none of Filip.
+    Parameters and errors as for `parse_formula` and `fit`.
     """
-    from statsmodels.regression.linear_model import OLS  # statsmodels.api imports far more
-
-    x = design.to_numpy()
-    lengths = _lengths(x)
-    return OLS(response.to_numpy(), x / lengths).fit(method="pinv"), lengths
-
-
-def _lengths(x: np.ndarray) -> np.ndarray:
-    """Powers of two nearest to the lengths (k,) of the columns of x (n, k)."""
-    return np.asarray(np.exp2(np.round(np.log2(np.linalg.norm(x, axis=0)))))
+    formula = parse_formula(text)
+    return fit(
+        table, formula.outcome, formula.predictors, references=formula.references, errors=errors, cluster=cluster
+    )
 
 
-def _check_names(outcome: str, predictors: Sequence[str], covariates: Sequence[str]) -> list[str]:
-    if isinstance(predictors, str) or isinstance(covariates, str):
-        raise TypeError("predictors and covariates are sequences of column names, not one string")
-    if not predictors:
-        raise ModelError("a regression needs at least one predictor")
-    names = [*predictors, *covariates]
-    for name in names:
-        if name == outcome:
-            raise ModelError(f"{name!r} is both the outcome and a predictor; choose another predictor")
-        if names.count(name) > 1:
-            raise ModelError(f"{name!r} is named twice among predictors and covariates; name it once")
-    return names
+def with_errors(fit: Fit, errors: str) -> Fit:
+    """The same fit with standard errors of another kind, "ols", "hc1" or "hc3", and t, P and intervals by them.
+
+    Raises
+    ------
+    ModelError
+        For clustered errors, which need the table again; and as `fit`.
+    """
+    if errors == "cluster":
+        raise ModelError("clustered errors need the column of clusters; fit the model again with it")
+    check_errors(errors, None)
+    solved = solve(fit.design.to_numpy(), fit.response.to_numpy())
+    covariance = _covariance(solved, errors, None)
+    return replace(
+        fit,
+        coefficients=_coefficients(fit.design, solved.estimates, covariance, fit.residual_df),
+        covariance=covariance,
+        errors=errors,
+        cluster=None,
+        n_clusters=None,
+        error_df=fit.residual_df,
+    )
 
 
-def _complete_rows(table: pd.DataFrame, outcome: str, names: Sequence[str]) -> tuple[pd.Series, list[pd.Series], int]:
-    """Outcome and columns without the rows in which one of them is missing, and how many those are."""
-    if len(table) == 0:
-        raise ModelError("the table has no rows")
-    response, columns = number(table, outcome), [term(table, name) for name in names]
-    for column in (response, *columns):
-        if column.isna().all():
-            raise ModelError(f"column {column.name!r} has no values: every row of it is missing")
-    complete = response.notna().to_numpy()
-    for column in columns:
-        complete = complete & column.notna().to_numpy()
-    if not complete.any():
-        raise ModelError(f"no row has a value in every one of {', '.join([outcome, *names])}")
-    return response[complete], [column[complete] for column in columns], int((~complete).sum())
+def standardized(fit: Fit) -> dict[str, float]:
+    """Coefficients in standard deviations of the outcome for one of each column, as Stata's ``beta`` prints them.
+
+    The constant has none.
+    """
+    spread = float(fit.response.std(ddof=1))
+    sds = fit.design.to_numpy().std(axis=0, ddof=1)
+    return {
+        c.name: c.estimate * float(sd) / spread
+        for c, sd in zip(fit.coefficients, sds, strict=True)
+        if c.name != CONSTANT
+    }
 
 
-def _design(columns: Sequence[pd.Series], references: Mapping[str, str]) -> tuple[pd.DataFrame, dict[str, str]]:
-    """Design matrix (n, 1 + number of coefficients), constant first, and the reference level of each text column."""
-    import pandas as pd
-
-    parts: dict[str, np.ndarray] = {CONSTANT: np.ones(len(columns[0]))}
-    levels: dict[str, str] = {}
-    for column in columns:
-        name = str(column.name)
-        if column.dtype == np.float64:
-            parts[name] = column.to_numpy()
-            continue
-        found = column.unique()
-        if isinstance(column.dtype, pd.CategoricalDtype):
-            order = [str(level) for level in column.cat.categories if level in set(found)]
-        else:
-            order = sorted(str(level) for level in found)
-        if len(order) == 1:
-            raise ModelError(f"column {name!r} is {order[0]!r} in all {len(column)} rows used; leave it out")
-        reference = references.get(name, order[0])
-        if reference not in order:
-            raise ModelError(f"column {name!r} has no level {reference!r}; its levels are {', '.join(order)}")
-        levels[name] = reference
-        texts = column.astype(str).to_numpy()
-        for level in order:
-            if level != reference:
-                parts[f"{name}[{level}]"] = (texts == level).astype(np.float64)
-    return pd.DataFrame(parts, index=columns[0].index), levels
+def _covariance(solved: Solved, errors: str, clusters: np.ndarray | None) -> np.ndarray:
+    """Covariance of the coefficients (k, k) by the kind of errors."""
+    n, k = solved.x.shape
+    bread = solved.basis @ solved.basis.T
+    if clusters is not None:
+        groups = int(clusters.max()) + 1
+        factor = groups / (groups - 1) * (n - 1) / (n - k)
+        return solved.unscaled(cluster_covariance(solved.x * solved.residuals[:, None], bread, clusters) * factor)
+    if errors == "ols":
+        return solved.unscaled(bread * solved.variance)
+    return solved.unscaled(hc_covariance(solved.x, solved.residuals, bread, errors))
 
 
-def _check_design(design: pd.DataFrame, response: pd.Series, n_missing: int) -> None:
-    """Raise ModelError, in words, where least squares has no unique answer with a standard error."""
-    n, k = design.shape
-    missing = f" ({n_missing} left out for missing values)" if n_missing else ""
-    if n <= k:
-        raise ModelError(
-            f"{n} row{'s' * (n != 1)}{missing} cannot carry {k} coefficients (the constant among them); "
-            f"at least {k + 1} complete rows are needed"
-        )
-    values = design.to_numpy()
-    for name, column in zip(design.columns[1:], values.T[1:], strict=True):
-        if np.ptp(column) == 0:
-            raise ModelError(f"column {name!r} is {column[0]:g} in all {n} rows used{missing}; leave it out")
-    outcome = response.to_numpy()
-    if np.ptp(outcome) == 0:
-        raise ModelError(f"the outcome {response.name!r} is {outcome[0]:g} in all {n} rows used{missing}")
+def _coefficients(
+    design: pd.DataFrame, estimates: np.ndarray, covariance: np.ndarray, df: int
+) -> tuple[Coefficient, ...]:
+    """Coefficients with intervals and P of Student's t."""
+    from scipy import stats
 
-
-def _check_collinear(design: pd.DataFrame) -> None:
-    """Raise ModelError naming the first column that the columns before it determine, and those that do it."""
-    names = [str(name) for name in design.columns]
-    x = design.to_numpy()
-    scaled = x / _lengths(x)
-    r = np.linalg.qr(scaled, mode="r")
-    left = np.abs(np.diag(r)) / np.linalg.norm(r, axis=0)
-    if left.min() >= _COLLINEAR and np.linalg.matrix_rank(r) == len(names):
-        return
-    # Many columns together can lack rank with something left of each; then it is the one with the least left.
-    j = int(np.argmax(left < _COLLINEAR)) if left.min() < _COLLINEAR else int(np.argmin(left))
-    weights = np.linalg.lstsq(scaled[:, :j], scaled[:, j], rcond=None)[0]
-    others = [name for name, w in zip(names[:j], weights, strict=True) if abs(w) > 1e-6 and name != CONSTANT]
-    raise ModelError(
-        f"column {names[j]!r} is determined by {' and '.join(repr(name) for name in others) or 'the constant'} "
-        "(perfect collinearity); leave one of them out"
+    n = len(design)
+    errors = np.sqrt(np.diag(covariance))
+    reach = float(stats.t.ppf(0.975, df))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        p = 2 * stats.t.sf(np.abs(estimates / errors), df)
+    found = np.column_stack([estimates, errors, estimates - reach * errors, estimates + reach * errors, p])
+    return tuple(
+        Coefficient(str(name), estimate, error, low, high, p, n)
+        for name, (estimate, error, low, high, p) in zip(design.columns, found.tolist(), strict=True)
     )

@@ -1,16 +1,23 @@
-"""Plots of a fit on given matplotlib axes, readable on a light and on a dark ground."""
+"""Plots of a fit on given matplotlib axes, readable on a light and on a dark ground.
+
+The points of a plot can be picked: connect a function to the figure's ``pick_event`` and ask `row_at` which row of the
+table the point is.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from thaliron_napari.statistics.diagnostics import Diagnostics, Line
+from thaliron_napari.statistics.forest import ForestRow
+from thaliron_napari.statistics.influence import Influence
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.axes import Axes
 
 
@@ -27,6 +34,7 @@ class Palette:
 LIGHT = Palette(ink="#222222", faint="#9a9a9a", points="#0072B2", line="#D55E00")
 DARK = Palette(ink="#e8e8e8", faint="#7d7d7d", points="#56B4E9", line="#E69F00")
 
+_PICK_POINTS = 6.0  # how near to a point a click must be, in typographic points
 _MANY = 1000  # above so many points they are drawn as pixels, also in vector files
 
 
@@ -110,6 +118,89 @@ def draw_diagnostics(axes: Sequence[Axes], d: Diagnostics, names: Sequence[str] 
         draw(ax, d, names)
 
 
+def draw_added_variable(ax: Axes, line: Line, predictor: str, outcome: str) -> None:
+    """`added_variable` of a fit: both axes less what the other columns explain."""
+    draw_line(ax, line, f"{predictor} | others", f"{outcome} | others")
+    colours = palette(ax)
+    ax.axhline(0, color=colours.faint, linewidth=0.8, zorder=0)
+    ax.axvline(0, color=colours.faint, linewidth=0.8, zorder=0)
+
+
+def draw_influence(ax: Axes, influence: Influence, names: Sequence[str] | None = None) -> None:
+    """DFBETA of every case in the order of the table, with the lines of 2 / root n."""
+    colours = _prepare(ax, "Row", "DFBETA", f"Influence on {influence.name}")
+    place = np.arange(1, len(influence.dfbeta) + 1, dtype=np.float64)
+    ax.axhline(0, color=colours.faint, linewidth=1)
+    for limit in (-influence.limit, influence.limit):
+        ax.axhline(limit, color=colours.line, linewidth=1, linestyle=(0, (4, 3)))
+    if len(place) <= _MANY:
+        ax.vlines(place, 0, influence.dfbeta, color=colours.points, linewidth=1, alpha=0.65)
+    _points(ax, place, influence.dfbeta, colours)
+    _name_extremes(ax, place, influence.dfbeta, np.abs(influence.dfbeta), names, colours)
+
+
+def draw_forest(ax: Axes, rows: Sequence[ForestRow], x_label: str, *, ratio: bool = False) -> None:
+    """Estimates with their 95% intervals, one line each from the top; those that leave no effect out are filled.
+
+    Parameters
+    ----------
+    ax : Axes
+    rows : sequence of ForestRow
+        From one or several models; see `forest_rows`.
+    x_label : str
+        What the coefficients are, with their unit.
+    ratio : bool
+        For odds ratios: a logarithmic axis, with no effect at 1.
+    """
+    from matplotlib.ticker import FormatStrFormatter, LogLocator, NullFormatter
+
+    colours = _prepare(ax, x_label, "")
+    none = 1.0 if ratio else 0.0
+    if ratio:
+        ax.set_xscale("log")
+        ax.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        ax.xaxis.set_major_formatter(FormatStrFormatter("%g"))
+        ax.xaxis.set_minor_formatter(NullFormatter())
+    at = np.arange(len(rows), dtype=np.float64)
+    estimates, low, high = (np.array([getattr(row, name) for row in rows]) for name in ("estimate", "low", "high"))
+    ax.axvline(none, color=colours.faint, linewidth=1)
+    ax.hlines(at, low, high, color=colours.points, linewidth=1.6)
+    sure = (low > none) | (high < none)
+    inside = [colours.points if s else "none" for s in sure]
+    ax.scatter(estimates, at, s=28, color=inside, edgecolors=colours.points, zorder=3, picker=_PICK_POINTS)
+    ax.set_yticks(at, [row.label for row in rows])
+    ax.set_ylim(len(rows) - 0.5, -0.5)
+
+
+def row_at(event: Any, rows: Sequence[Hashable] | pd.Index) -> Hashable | None:
+    """Label of the row of the table that a picked point is.
+
+    Parameters
+    ----------
+    event : matplotlib PickEvent
+        Of a scatter of these plots.
+    rows : sequence of hashable
+        Labels in the order drawn: `Diagnostics.rows`, `Line.rows`, `Influence.rows`, or the rows of a forest.
+
+    Returns
+    -------
+    hashable or None
+        The nearest of the points hit; None where the event is not of such a scatter.
+    """
+    from matplotlib.collections import PathCollection
+
+    points = event.artist
+    if not isinstance(points, PathCollection) or len(event.ind) == 0:
+        return None
+    hit, offsets = np.asarray(event.ind), np.ma.getdata(points.get_offsets())
+    if len(offsets) != len(rows):
+        return None
+    shown = points.get_offset_transform().transform(offsets[hit])
+    away = np.hypot(shown[:, 0] - event.mouseevent.x, shown[:, 1] - event.mouseevent.y)
+    found: Hashable = rows[int(hit[np.argmin(away)])]
+    return found
+
+
 def _prepare(ax: Axes, x_label: str, y_label: str, title: str | None = None) -> Palette:
     from matplotlib.ticker import MaxNLocator
 
@@ -129,7 +220,17 @@ def _prepare(ax: Axes, x_label: str, y_label: str, title: str | None = None) -> 
 
 def _points(ax: Axes, x: np.ndarray, y: np.ndarray, colours: Palette) -> None:
     many = len(x) > _MANY
-    ax.scatter(x, y, s=6 if many else 18, color=colours.points, alpha=0.65, linewidths=0, rasterized=many, zorder=3)
+    ax.scatter(
+        x,
+        y,
+        s=6 if many else 18,
+        color=colours.points,
+        alpha=0.65,
+        linewidths=0,
+        rasterized=many,
+        zorder=3,
+        picker=_PICK_POINTS,
+    )
 
 
 def _name_extremes(
