@@ -6,10 +6,12 @@ from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
 from thaliron_napari.case import SIDES, Case
+from thaliron_napari.measurement.csf_check import is_known
+from thaliron_napari.viewer.codes import SUGGESTED
 from thaliron_napari.viewer.hand import Hand
 from thaliron_napari.viewer.panel import Panel
 from thaliron_napari.viewer.phantom_case import learn
-from thaliron_napari.viewer.scripted_reader import outline
+from thaliron_napari.viewer.scripted_reader import outline, wait_until
 from thaliron_napari.viewer.steps.csf import CsfStep
 from thaliron_napari.viewer.steps.thalamus import ThalamusStep
 
@@ -153,6 +155,72 @@ def test_a_csf_circle_is_placed_moved_and_taken_back(panel: Panel, phantom_case:
     assert shift == pytest.approx((0, 4, 2), abs=0.6)
     panel.reading.undo()
     assert phantom_case.annotations.csf("left") == placed
+
+
+def test_the_rim_resizes_shift_adds_and_control_takes_away(panel: Panel, phantom_case: Case, hand: Hand) -> None:
+    truth = learn(phantom_case)
+    open_step(panel, CsfStep)
+    notes, spacing = phantom_case.annotations, panel.reading.display.grid.spacing
+    at = np.array(truth.atria["left"])
+    middle = at * spacing
+    hand.scroll_to(round(at[0]), panel.reading.display.slice_shown)
+    hand.click(middle)
+    hand.drag([middle + np.array((0, y, 0)) for y in (3, 4, 5)])  # from the rim outwards
+    (resized,) = notes.csf_circles("left")
+    assert resized.radius_mm == pytest.approx(5, abs=0.4)
+    assert resized.centre == pytest.approx(tuple(at), abs=0.6)
+    assert phantom_case.done[-1].words == f"resize left CSF circle, slice {round(at[0]) + 1}"
+    panel.reading.display.scroll(1)
+    hand.drag([middle], modifiers=Qt.KeyboardModifier.ShiftModifier)
+    assert [round(circle.centre[0]) for circle in notes.csf_circles("left")] == [round(at[0]), round(at[0]) + 1]
+    hand.drag([middle], modifiers=Qt.KeyboardModifier.ControlModifier)
+    assert notes.csf_circles("left") == (resized,)
+    panel.reading.undo()
+    assert len(notes.csf_circles("left")) == 2
+    assert "left 2" in panel.step(CsfStep).numbers.text()
+
+
+def test_circles_are_suggested_and_wait_for_the_readers_word(panel: Panel, phantom_case: Case, hand: Hand) -> None:
+    truth = learn(phantom_case)
+    open_step(panel, CsfStep)
+    step, notes = panel.step(CsfStep), phantom_case.annotations
+    hand.key(Qt.Key.Key_Q)
+    wait_until(lambda: bool(panel.reading.suggested_csf), "the suggestion")
+    assert not notes.csf("left")
+    assert not notes.csf("right")
+    layer = panel.reading.viewer.layers["CSF"]
+    assert set(np.unique(layer.data)) == {0, SUGGESTED}
+    hand.key(Qt.Key.Key_Escape)
+    assert not layer.data.any()
+    assert panel.reading.tool == "csf"
+    wait_until(step.suggest_button.isEnabled, "the button")
+    hand.key(Qt.Key.Key_Q)
+    wait_until(lambda: bool(panel.reading.suggested_csf), "the suggestion")
+    hand.key(Qt.Key.Key_Return)
+    assert phantom_case.done[-1].words == "take the suggested CSF circles"
+    spacing = panel.reading.display.grid.spacing
+    for side, other in (("left", "right"), ("right", "left")):
+        centre = np.array(notes.csf(side).centre)
+        near, far = (np.linalg.norm((centre - truth.atria[s]) * spacing) for s in (side, other))
+        assert near < 20 < far
+    assert set(np.unique(layer.data)) == {0, 1, 2}
+    assert step.done()
+    panel.reading.undo()
+    assert not notes.csf("left")
+
+
+def test_what_speaks_against_a_circle_is_said(panel: Panel, phantom_case: Case, hand: Hand) -> None:
+    truth = learn(phantom_case)
+    open_step(panel, CsfStep)
+    step, spacing = panel.step(CsfStep), panel.reading.display.grid.spacing
+    at = np.array(truth.atria["right"])
+    hand.scroll_to(round(at[0]), panel.reading.display.slice_shown)
+    hand.click(at * spacing)
+    wait_until(lambda: is_known(phantom_case), "the map's noise")
+    step.refresh()
+    assert step.doubts.text() == ""
+    hand.drag([at * spacing + np.array((0, y, -5 if y else 0)) for y in (0, -10, -20)])  # into white matter
+    wait_until(lambda: "right CSF circle" in step.doubts.text(), "the doubt")
 
 
 def test_wheel_scrolls_slices_and_control_wheel_zooms(panel: Panel, hand: Hand) -> None:

@@ -61,8 +61,9 @@ def test_what_was_not_read_is_named(head) -> None:
 @pytest.mark.parametrize(
     ("spoil", "sentence"),
     [
-        (lambda c, h: [_place(c, h, "left", 1.3), _place(c, h, "right", 1.3)], "rests on"),
-        (lambda c, h: _place(c, h, "left", 4.0, shift=-12), "The CSF ROIs differ"),
+        (lambda c, h: [_place(c, h, "left", 1.3), _place(c, h, "right", 1.3)], "voxels only"),
+        (lambda c, h: _place(c, h, "left", 4.0, shift=-12), "The left CSF circle is not on CSF"),
+        (lambda c, h: _place(c, h, "left", 4.0, shift=-5), "The left CSF circle touches"),
         (lambda c, h: c.apply(thalamus.clear_slice(c, "left", c.annotations.keys("left")[2])), "not filled between"),
         (lambda c, h: [c.apply(thalamus.clear_slice(c, "left", z)) for z in _upper(c)], "in volume"),
         (lambda c, h: c.apply(lesions.set_state(c, 1, "proposed")), "1 lesion is proposed"),

@@ -64,6 +64,8 @@ class Lesion:
         In the reader's words; may be empty.
     source : str
         Where it came from: ``click``, ``detector``, or the name of another program's file.
+    on : {"flair", "t1ce"}
+        What it was grown on: a lesion that enhances need not be bright on the FLAIR.
     """
 
     number: int
@@ -75,6 +77,7 @@ class Lesion:
     outside: tuple[Index, ...] = ()
     note: str = ""
     source: str = "click"
+    on: Literal["flair", "t1ce"] = "flair"
 
     def to_fact(self) -> dict[str, Any]:
         """The fact ``lesion/<number>``."""
@@ -87,6 +90,7 @@ class Lesion:
             "outside": [list(point) for point in self.outside],
             "note": self.note,
             "source": self.source,
+            "on": self.on,
         }
 
 
@@ -154,6 +158,7 @@ class Annotations:
             tuple(_index(point) for point in fact.get("outside", ())),
             fact.get("note", ""),
             fact.get("source", "click"),
+            fact.get("on", "flair"),
         )
 
     def registration(self, image: str) -> NDArray[np.float64]:

@@ -11,8 +11,8 @@ from thaliron_napari.annotation import csf_roi, suggest_csf
 from thaliron_napari.case.annotations import SIDES, Annotations, CsfCircle, Side
 from thaliron_napari.case.case import Case
 from thaliron_napari.case.edits import Edit, FactChange, fact_change
+from thaliron_napari.case.on_qsm import flair_on_qsm
 from thaliron_napari.errors import CaseError
-from thaliron_napari.imaging import resample
 
 _RIM = 1 / 3  # of the radius: no more of a small circle's inside is rim
 
@@ -90,14 +90,8 @@ def find_circles(case: Case, radius_mm: float = 3.0) -> dict[Side, CsfCircle]:
     AnnotationError
         When no clean CSF is found on either side.
     """
-    grid = case.volume("qsm").grid
-    flair = None
-    if "flair" in case.images:
-        same = case.images["flair"].grid.same_as(grid)
-        if same or "registration/qsm" in case.annotations.facts:
-            to_flair = np.linalg.inv(case.annotations.registration("qsm"))
-            flair = resample(case.images["flair"], grid, to_flair)
-    found = suggest_csf(case.qsm_ppb, grid.spacing, flair=flair, radius_mm=radius_mm)
+    spacing, flair = case.volume("qsm").spacing, flair_on_qsm(case)
+    found = suggest_csf(case.qsm_ppb, spacing, flair=flair, radius_mm=radius_mm)
     return {side: CsfCircle(found[side].centre, found[side].radius_mm) for side in SIDES if side in found}
 
 

@@ -89,7 +89,7 @@ def preview(
 def grow(
     case: Case, seed: Index, *, sensitivity: float = 0.5, also: Sequence[Index] = (), outside: Sequence[Index] = ()
 ) -> Edit:
-    """Edit that grows a new lesion, not yet accepted, from a seed voxel of the FLAIR grid; errors as :func:`preview`."""
+    """Edit that grows a new lesion, not yet accepted, from a voxel of the FLAIR grid; errors as :func:`preview`."""
     labels = case.annotations.label_map("lesions")
     box, grown, on = preview(case, seed, sensitivity=sensitivity, also=also, outside=outside)
     number = next_number(case)

@@ -25,6 +25,7 @@ OFF_SD, OFF_PPB = 5.0, 8.0  # of the smoothed map; and at least so far from the 
 OFF_SHARE = 0.04  # of a circle's voxels
 BRIGHT_SHARE = 0.08
 ABOVE = 0.75  # of the contrast between white matter and all else: CSF lies at most so far above the latter
+LEAST_ABOVE_PPB = 40.0  # of that, where the two classes hardly differ; iron-rich nuclei lie higher still
 FLUID = 0.5  # of the FLAIR's median in the brain: CSF is darker
 SIDES_SD = 3.0
 
@@ -89,7 +90,7 @@ def csf_limits(qsm_ppb: Floats, spacing: ArrayLike, flair: ArrayLike | None = No
     if flair is not None:
         scan = np.asarray(flair)
         brightest = FLUID * float(np.median(scan[known & (scan > 0)])) if (known & (scan > 0)).any() else None
-    return CsfLimits(noise, smooth_noise, threshold, other + ABOVE * (other - white), brightest)
+    return CsfLimits(noise, smooth_noise, threshold, other + max(ABOVE * (other - white), LEAST_ABOVE_PPB), brightest)
 
 
 def csf_remarks(
@@ -137,7 +138,7 @@ def csf_remarks(
             sides[side] = part.mean_ppb, sd_ppb * np.sqrt(voxels_per_sample(qsm_ppb, labels, step) / part.n)
     if len(sides) == 2:
         (left, left_se), (right, right_se) = sides["left"], sides["right"]
-        if abs(left - right) > SIDES_SD * np.sqrt(left_se**2 + right_se**2 + 2 * MAP_ERROR_PPB**2):
+        if abs(left - right) > SIDES_SD * np.sqrt(left_se**2 + right_se**2 + MAP_ERROR_PPB**2):
             said.append(
                 f"The CSF of the sides differs by more than the noise: left {left:.1f} ppb, right {right:.1f} ppb."
             )

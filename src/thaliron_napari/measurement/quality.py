@@ -2,11 +2,10 @@
 
 from thaliron_napari.case import SIDE_LABEL, SIDES, Case
 from thaliron_napari.case.thalamus import empty_slices, proposed
+from thaliron_napari.measurement.csf_check import check_circles
 from thaliron_napari.measurement.record import Record
 
 # Limits beyond which a sentence is said. They are wide: a remark that is always there is not read.
-_FEW_CSF_VOXELS = 30
-_CSF_SD_PPB = 40.0
 _SIDES_DIFFER_PPB = 15.0
 _SIDES_DIFFER_SHARE = 0.25
 _VOLUME_ML = (2.0, 12.0)
@@ -42,7 +41,7 @@ def missing(case: Case) -> list[str]:
 def remarks(case: Case, record: Record) -> list[str]:
     """What speaks against trusting the numbers unseen, one sentence each; empty where nothing does."""
     values = {name: float(v) for name, v in record.values.items() if isinstance(v, int | float)}
-    return [*_on_thalami(case, values), *_on_csf(values), *_on_lesions(case), *_on_images(case)]
+    return [*_on_thalami(case, values), *_on_csf(case, values), *_on_lesions(case), *_on_images(case)]
 
 
 def _on_thalami(case: Case, values: dict[str, float]) -> list[str]:
@@ -65,19 +64,12 @@ def _on_thalami(case: Case, values: dict[str, float]) -> list[str]:
     return said
 
 
-def _on_csf(values: dict[str, float]) -> list[str]:
-    said = []
-    count, sd = values.get("csf_n"), values.get("csf_sd_ppb")
-    if count is not None and count < _FEW_CSF_VOXELS:
-        said.append(f"The CSF mean rests on {count:.0f} voxels only; larger circles would make it surer.")
-    if sd is not None and sd > _CSF_SD_PPB:
-        said.append(
-            f"The CSF ROIs are uneven (SD {sd:.0f} ppb); choroid plexus or the ventricle's wall may be in them."
-        )
+def _on_csf(case: Case, values: dict[str, float]) -> list[str]:
+    if "qsm" not in case.images:
+        return []
+    said = check_circles(case)
     left, right = values.get("csf_left_ppb"), values.get("csf_right_ppb")
-    if left is not None and right is not None and abs(left - right) > 2 * _SIDES_DIFFER_PPB:
-        said.append(f"The CSF ROIs differ: left {left:.1f} ppb, right {right:.1f} ppb.")
-    elif count is not None and (left is None) != (right is None):
+    if "csf_n" in values and (left is None) != (right is None):
         said.append(f"CSF is measured on the {'left' if right is None else 'right'} side only.")
     return said
 

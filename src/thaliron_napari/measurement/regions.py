@@ -10,7 +10,13 @@ from thaliron_napari.annotation import veins_left_in
 from thaliron_napari.case import SIDE_LABEL, SIDES
 from thaliron_napari.errors import GridError
 from thaliron_napari.imaging import Grid
-from thaliron_napari.measurement.susceptibility import RegionStatistics, relative_ppb, statistics_of
+from thaliron_napari.measurement.susceptibility import (
+    RegionStatistics,
+    relative_ppb,
+    relative_se_ppb,
+    statistics_of,
+    voxels_per_sample,
+)
 
 Value = float | int | str | None
 
@@ -55,6 +61,7 @@ def measure_thalami(
         if array is not None and array.shape != qsm_ppb.shape:
             raise GridError(f"The label map of the {name} lies on another grid than the QSM; draw it on that QSM.")
     reference = _csf(qsm_ppb, csf, grid) if csf is not None else None
+    worth = 1.0 if csf is None or reference is None else voxels_per_sample(qsm_ppb, csf, grid.spacing)
     values: dict[str, Value] = {} if csf is None else _csf_values(qsm_ppb, csf, grid)
     if thalami is not None:
         ppb, sides = _labelled(qsm_ppb, thalami)
@@ -63,6 +70,7 @@ def measure_thalami(
             if part.n:
                 values |= region_values(f"thalamus_{prefix}", part)
                 values[f"chi_{prefix}ppb"] = relative_ppb(part, reference) if reference else None
+                values[f"chi_{prefix}se_ppb"] = relative_se_ppb(part, reference, worth) if reference else None
         both = [values.get(f"chi_{side}_ppb") for side in SIDES]
         if all(isinstance(chi, float) for chi in both):
             values["chi_sides_ppb"] = float(np.mean(both))  # type: ignore[arg-type]

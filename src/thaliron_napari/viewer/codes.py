@@ -10,11 +10,12 @@ from thaliron_napari.viewer import colours
 # Thalami: 1 left and 2 right on slices drawn by hand, 3 and 4 where they were filled between.
 GENERATED = 2
 SELECTED = 4
+SUGGESTED = 3
 _LESION_STATE = {"accepted": 1, "proposed": 2, "rejected": 3, "flagged": 5}
 
 COLOURS: dict[str, dict[int, str]] = {
     "thalami": {1: colours.LEFT, 2: colours.RIGHT, 3: colours.paler(colours.LEFT), 4: colours.paler(colours.RIGHT)},
-    "CSF": {1: colours.CSF, 2: colours.CSF},
+    "CSF": {1: colours.CSF, 2: colours.CSF, SUGGESTED: colours.paler(colours.CSF)},
     "lesions": {
         1: colours.LESION,
         2: colours.paler(colours.LESION),

@@ -1,6 +1,6 @@
 """The colours of everything drawn; those of the structures are the report's."""
 
-from thaliron_napari.report.pictures import CSF, LEFT, LESION, RIGHT
+from thaliron_napari.report.pictures import CSF, LEFT, LESION, RIGHT, VEIN
 
 __all__ = ["CROSS", "CSF", "LEFT", "LESION", "PEN", "RIGHT", "VEIN", "WARNING", "paler"]
 
@@ -9,9 +9,6 @@ CROSS = "#8FD3C7"
 
 PEN = "#F0E442"
 """The line or circle under the hand, and what is selected."""
-
-VEIN = "#8C4DFF"
-"""Veins: a violet that also those who see two primary colours only tell from the structures, the pen and the greys."""
 
 WARNING = "#E69F00"
 """Words that the reader must not miss."""

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from psygnal import Signal
 from qtpy.QtCore import QTimer
 
-from thaliron_napari.case import Case, Edit
-from thaliron_napari.case.annotations import LABEL_MAPS
+from thaliron_napari.case import Case, Edit, Side
+from thaliron_napari.case.annotations import LABEL_MAPS, Annotations
 from thaliron_napari.case.edits import VoxelChange
 from thaliron_napari.imaging import Grid
 from thaliron_napari.viewer.image_layers import ImageLayers
@@ -239,9 +239,10 @@ def _slices_of(edit: Edit) -> Iterator[tuple[GridName, int]]:
             for z in range(change.corner[0], change.corner[0] + change.shape[0]):
                 yield LABEL_MAPS[change.name], z
         elif change.name.startswith("csf/"):
-            for circle in (change.before, change.after):
-                if circle is not None:
-                    yield "qsm", round(circle["centre"][0])
+            for fact in (change.before, change.after):
+                side: Side = "left" if change.name == "csf/left" else "right"
+                for circle in Annotations(facts={change.name: fact or []}).csf_circles(side):
+                    yield "qsm", round(circle.centre[0])
 
 
 def _set_visible(layer: Layer, visible: bool) -> None:

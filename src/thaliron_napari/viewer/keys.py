@@ -63,7 +63,7 @@ def key_groups(reading: Reading) -> dict[str, dict[str, KeyAction]]:
             "]": KeyAction("larger tool, or a more generous lesion", lambda: reading.change_radius(0.5)),
             "F": KeyAction("fill both thalami between their contours", reading.fill_asked.emit),
             "Enter": KeyAction(
-                "close the polygon; accept the proposed contours, or the selected lesion",
+                "close the polygon; accept the suggested circles, the proposed contours, or the selected lesion",
                 lambda: close_polygon(reading) if reading.corners else reading.accept(),
             ),
             "Backspace": KeyAction(
@@ -72,6 +72,7 @@ def key_groups(reading: Reading) -> dict[str, dict[str, KeyAction]]:
             ),
             ".": KeyAction("copy the contour to the slice above, and go there", lambda: reading.copy_contour(1)),
             ",": KeyAction("copy the contour to the slice below, and go there", lambda: reading.copy_contour(-1)),
+            "Q": KeyAction("suggest a CSF circle in each atrium; Enter accepts them", reading.csf_asked.emit),
             "M": KeyAction("mirror the contour onto the other thalamus", reading.mirror_asked.emit),
             "G": KeyAction(
                 "the selected lesion enhances after gadolinium, or does not; three states in turn",
@@ -113,6 +114,7 @@ MOUSE = {
     "Shift + click": "with Lesion: add what is there to the selected lesion",
     "Ctrl + click": "with Lesion: keep what is there out of the selected lesion",
     "left drag on a side plane": "with Nudge, Vein, Paint and Retouch: the same there; elsewhere the crosshair",
+    "Shift + click, Ctrl + click": "with CSF circle: add one, take one away",
     "Alt + left drag": "with Nudge: cut the veins under the disc out of the contour",
     "right drag": "window of the image in front: sideways its width, up and down its level",
     "middle drag": "move the picture",

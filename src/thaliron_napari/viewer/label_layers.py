@@ -16,7 +16,7 @@ from thaliron_napari.case import Case, Edit
 from thaliron_napari.case.csf import csf_mask
 from thaliron_napari.case.edits import FactChange, VoxelChange
 from thaliron_napari.imaging import Grid
-from thaliron_napari.viewer.codes import COLOURS, GENERATED, colormap, lesion_codes, thalamus_codes
+from thaliron_napari.viewer.codes import COLOURS, GENERATED, SUGGESTED, colormap, lesion_codes, thalamus_codes
 from thaliron_napari.viewer.on_grid import GridName
 
 Box = tuple[slice, slice, slice]
@@ -62,13 +62,14 @@ class LabelLayers:
         self._codes: dict[str, NDArray[np.uint8]] = {}
         self._blank: dict[tuple[int, ...], NDArray[np.uint8]] = {}
         self._previewed: tuple[str, Box] | None = None
+        self._suggested: NDArray[np.bool_] | None = None
         viewer.dims.events.ndisplay.connect(self._on_ndisplay)
 
     def open(self, case: Case) -> None:
         """Take another case, to be shown next."""
         self.case = case
         self.selected_lesion = None
-        self._previewed = None
+        self._previewed = self._suggested = None
         self._codes.clear()
         self._blank.clear()
 
@@ -188,6 +189,12 @@ class LabelLayers:
         if layer is not None:
             layer.visible = veins is not None
 
+    def suggest_csf(self, mask: NDArray[np.bool_] | None) -> None:
+        """Show CSF ROIs (z, y, x) that wait for the reader's word, paler than those that are hers; None: none do."""
+        self._suggested = mask
+        self._copy("CSF")
+        self._refresh("CSF")
+
     def drop_preview(self) -> None:
         """Show what was previewed as the case has it."""
         if self._previewed is not None:
@@ -240,6 +247,8 @@ class LabelLayers:
             return  # never shown so far: copied whole when it is
         if name == "CSF":
             self._codes[name][:] = csf_mask(case)
+            if self._suggested is not None:
+                self._codes[name][self._suggested & (self._codes[name] == 0)] = SUGGESTED
             return
         labels, codes = case.annotations.maps[name][box], self._codes[name][box]
         codes[:] = 0

@@ -4,11 +4,14 @@ from collections.abc import Callable
 from concurrent import futures
 from typing import Any, Literal
 
+import numpy as np
 from napari.layers import Image, Layer
 from napari.utils.notifications import show_error, show_info
 from psygnal import Signal
 
-from thaliron_napari.case import SIDES, Case, Edit, Side
+from thaliron_napari.annotation import csf_roi
+from thaliron_napari.case import SIDES, Case, CsfCircle, Edit, Side
+from thaliron_napari.case.csf import take_circles
 from thaliron_napari.case.thalamus import accept_contours, clear_slice, copy_contour, proposed
 from thaliron_napari.case.worklist import FINISHED, finish
 from thaliron_napari.errors import ThalIronError
@@ -56,10 +59,14 @@ class Reading:
     """The thalami are to be filled between their contours."""
     proposal_asked = Signal(str, tuple)
     """A first contour of the thalamus of a side is wanted, about an index (z, y, x) of the QSM."""
+    csf_asked = Signal()
+    """A circle in each atrium is to be suggested."""
     mirror_asked = Signal()
     """The contour on show is wanted on the other thalamus too."""
     unread_asked = Signal(int)
     """The unread case after this one (1) or before it (-1) is wanted."""
+    case_asked = Signal(str)
+    """A case of the dataset is wanted, by its name."""
     flag_asked = Signal()
     """The case is to be flagged and the next unread one opened."""
 
@@ -82,6 +89,8 @@ class Reading:
         """Of the polygon that is being drawn on the slice on show, (y, x) in mm."""
         self.corners_add = False
         """Whether it is to be added to the contour."""
+        self.suggested_csf: dict[Side, CsfCircle] = {}
+        """Circles that wait for the reader's word."""
         self.split_seed: tuple[int, int, int] | None = None
         """The first of two places, (z, y, x) of the FLAIR, between which a lesion is to be split."""
         self.display.moved.connect(self._on_moved)
@@ -111,7 +120,7 @@ class Reading:
             case = next((left for left in self.waiting if left.folder == case.folder), case)
         self.waiting = [left for left in self.waiting if left is not case]
         self.case = case
-        self.split_seed = None
+        self.split_seed, self.suggested_csf = None, {}
         self.read_only = ""
         case.changed.connect(self._on_edit)
         self.display.open(case)
@@ -223,6 +232,8 @@ class Reading:
         """Drop the stroke or the polygon that is going on; without one, put the tool down."""
         if self.stroke:
             self.stroke = "dropped"
+        elif self.suggested_csf:
+            self.suggest_csf({})
         elif self.corners or self.split_seed is not None:
             self.drop_corners()
         else:
@@ -273,8 +284,20 @@ class Reading:
         images.set_share(0.0 if images.share > 0.5 else 1.0)
         self.blend_changed.emit()
 
+    def suggest_csf(self, circles: dict[Side, CsfCircle]) -> None:
+        """Show suggested CSF circles, to be accepted or dropped; none: drop those that are shown."""
+        self.suggested_csf = circles
+        shape, spacing = self.display.grid.shape, self.display.grid.spacing
+        masks = [csf_roi(shape, circle.centre, circle.radius_mm, spacing) for circle in circles.values()]
+        self.display.labels.suggest_csf(np.logical_or.reduce(masks) if masks else None)
+        self.tool_changed.emit()
+
     def accept(self) -> None:
-        """Accept what is proposed: thalami where they are on show, else the selected lesion, and go to the next."""
+        """Accept what is proposed: circles or thalami where they are on show, else the selected lesion; go on then."""
+        if self.suggested_csf and self.display.grid_name == "qsm":
+            if self.make(lambda case: take_circles(case, self.suggested_csf)):
+                self.suggest_csf({})
+            return
         waiting = self.case is not None and any(proposed(self.case, side) for side in SIDES)
         if waiting and self.display.grid_name == "qsm":
             self.make(accept_contours)

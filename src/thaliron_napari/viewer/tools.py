@@ -1,4 +1,4 @@
-"""What the left button does: one generator a tool, from press to release; most in `contour_tools` and `lesion_tools`.
+"""What the left button does: one generator a tool, from press to release, in ``*_tool.py`` and ``*_tools.py``.
 
 A tool previews while the hand moves and makes one edit when it is let go; Escape before that drops it (``mouse.py``).
 Positions of events are (z, y, x) in mm of the viewer: index times spacing on the grid on show.
@@ -8,11 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
-from thaliron_napari.case import SIDES, CsfCircle
-from thaliron_napari.case.csf import place_circle
-from thaliron_napari.viewer import contour_tools, lesion_tools
+from thaliron_napari.viewer import contour_tools, csf_tool, lesion_tools
 from thaliron_napari.viewer.contour_tools import Drag
 from thaliron_napari.viewer.on_grid import GridName
 from thaliron_napari.viewer.reading import Reading, ToolName
@@ -45,40 +41,6 @@ class Tool:
     grid: GridName
     drag: Callable[[Reading, Any], Drag]
     on_planes: bool = False
-
-
-def _csf(reading: Reading, event: Any) -> Drag:
-    """Put a circle down in the CSF of an atrium, or drag the one that is there."""
-    case, z = reading.case, reading.display.slice_shown()
-    if case is None:
-        return
-    spacing = reading.display.grid.spacing
-    start = np.array(_point(event))
-    side = case.side_of(start[1] / spacing[2])
-    radius, grip = reading.radius_mm["csf"], np.zeros(2)
-    for name in SIDES:
-        circle = case.annotations.csf(name)
-        if circle is None or round(circle.centre[0]) != z:
-            continue
-        centre = np.array(circle.centre[1:]) * spacing[1:]
-        if np.hypot(*(start - centre)) <= circle.radius_mm:
-            side, radius, grip = name, circle.radius_mm, centre - start
-    at = start + grip
-    while True:
-        reading.pen.circle(at, radius)
-        yield
-        at = np.array(_point(event)) + grip
-        if event.type != "mouse_move":
-            break
-    reading.pen.clear()
-    circle = CsfCircle((float(z), float(at[0] / spacing[1]), float(at[1] / spacing[2])), radius)
-    reading.make(lambda c: place_circle(c, side, circle))
-
-
-def _point(event: Any) -> tuple[float, float]:
-    """Position (y, x) of an event in mm."""
-    y, x = event.position[-2:]
-    return float(y), float(x)
 
 
 TOOLS: dict[ToolName, Tool] = {
@@ -142,9 +104,10 @@ TOOLS: dict[ToolName, Tool] = {
             "csf",
             "CSF circle",
             "C",
-            "Click into the atrium of each lateral ventricle; drag a circle to move it.",
+            "Click into the atrium of each lateral ventricle. Drag a circle to move it, its rim to resize it; "
+            "Shift+click adds one, Ctrl+click takes one away.",
             "qsm",
-            _csf,
+            csf_tool.circle,
         ),
         Tool(
             "seed",

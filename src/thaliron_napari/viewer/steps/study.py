@@ -86,6 +86,7 @@ class StudyStep(Step):
         self.note = text()
         self.column.addWidget(self.note)
         reading.unread_asked.connect(self.open_unread)
+        reading.case_asked.connect(self.open_named)
         reading.flag_asked.connect(self.flag_and_go_on)
         reading.case_opened.connect(self._show_open_case)
         reading.saved.connect(self._show_row)
@@ -181,6 +182,14 @@ class StudyStep(Step):
             self.opener.drop()
         else:
             self.opener.open(Request([case.folder], derivatives=self._derivatives))
+
+    def open_named(self, name: str) -> None:
+        """Open a case of the worklist by its name."""
+        entry = self.worklist.entry(name)
+        if entry is None:
+            show_warning(f"{name} is not among the cases of the open dataset; open its folder here.")
+        else:
+            self.open_case(entry.case)
 
     def open_unread(self, step: int) -> None:
         """Open the unread case after (1) or before (-1) the one that was asked for last."""
