@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.collections import PathCollection
 from napari.utils.notifications import notification_manager
 from napari.utils.theme import get_theme
 from qtpy.QtCore import QPoint, Qt
@@ -20,8 +21,11 @@ from thaliron_napari.case.thalamus import set_contour
 from thaliron_napari.cohort import read_table, synthetic_cohort
 from thaliron_napari.errors import TableError
 from thaliron_napari.imaging import Grid, Volume
+from thaliron_napari.statistics import fit, study_columns
+from thaliron_napari.statistics.logistic import fit_logistic
 from thaliron_napari.viewer.app import make_window
 from thaliron_napari.viewer.cohort_table import set_cell
+from thaliron_napari.viewer.ladder_dialog import HISTOGRAMS, QUANTILES
 from thaliron_napari.viewer.steps.regression import RegressionStep
 
 with (Path(__file__).parents[1] / "reference" / "study_tables.csv").open(encoding="utf-8") as file:
@@ -207,8 +211,8 @@ def test_a_case_with_typed_covariates_counts(step: RegressionStep) -> None:
     press(step, "Add this case")
     assert len(step.table) == 96
     assert step.table.iloc[-1]["age"] == 44.5
-    press(step.view, "Undo change")
-    press(step.view, "Undo change")
+    press(step.view, "Undo")
+    press(step.view, "Undo")
     assert np.isnan(step.table.iloc[-1]["sex"])
     assert said() == []
 
@@ -309,8 +313,10 @@ def test_saved_and_exported_files_hold_what_is_shown(step: RegressionStep, tmp_p
     assert step.save(tmp_path / "mine.tsv")
     assert "not saved" not in step.count.text()
     pd.testing.assert_frame_equal(read_table(tmp_path / "mine.tsv"), step.table)
-    assert not step.save(tmp_path / "mine.xlsx")
-    assert ".csv or .tsv" in said()[-1]
+    assert step.save(tmp_path / "mine.xlsx")
+    pd.testing.assert_frame_equal(read_table(tmp_path / "mine.xlsx"), step.table)
+    assert not step.save(tmp_path / "mine.pdf")
+    assert ".xlsx" in said()[-1]
 
     press(step.view, "Table 1")
     row = step.view.result_rows()[-1]
@@ -334,3 +340,127 @@ def test_cells_take_numbers_words_of_the_study_and_nothing_else() -> None:
         with pytest.raises(TableError):
             set_cell(table, 0, column, words)
     assert table["age"].tolist() == [40, 50]
+
+
+def type_line(line: QLineEdit, words: str) -> None:
+    line.setFocus()
+    line.selectAll()
+    QTest.keyClick(line, Qt.Key.Key_Delete)
+    QTest.keyClicks(line, words)
+    QTest.keyClick(line, Qt.Key.Key_Return)
+    QApplication.processEvents()
+
+
+def test_the_analysis_is_of_the_cases_that_fulfil_a_condition_and_are_not_excluded(step: RegressionStep) -> None:
+    press(step, "Synthetic cohort")
+    press(step.view, "Table 1")
+    assert step.view.result_rows()[0][4] == "95"
+    young = int((step.table["age"] <= 50).sum())
+    type_line(step.view.part.condition, "age <= 50")
+    assert step.view.result_rows()[0][4] == str(young)  # the table that is shown follows
+    assert step.view.part.words.text() == f"95 cases, {95 - young} not with age <= 50: {young} analysed"
+    first = step.table["id"].iloc[int((step.table["age"] <= 50).argmax())]
+    assert step.view.part.exclude(first, "image quality")
+    assert step.view.result_rows()[0][4] == str(young - 1)
+    assert "1 excluded (image quality 1)" in step.view.notes.text()
+    type_line(step.view.part.condition, "agee <= 50")
+    assert "no column 'agee'" in said()[-1]
+    assert step.view.result_rows()[0][4] == str(young - 1)
+    type_line(step.view.part.condition, "")
+    assert step.view.result_rows()[0][4] == "94"
+    press(step.view, "Undo")
+    assert step.view.result_rows()[0][4] == "95"
+
+
+def test_a_column_is_derived_and_regressed(step: RegressionStep) -> None:
+    press(step, "Synthetic cohort")
+    assert step.view.part.derive("age_squared = age ** 2")
+    np.testing.assert_allclose(step.table["age_squared"], step.table["age"] ** 2)
+    assert step.cohort is not None
+    assert not step.cohort.saved
+    type_line(step.view.formula, "ln(lesion_ml) ~ chi_ppb + age + age_squared")
+    found = fit(study_columns(step.table), "ln(lesion_ml)", ["chi_ppb", "age", "age_squared"])
+    assert [row[0] for row in step.view.result_rows()][2] == "age_squared"
+    shown = float(step.view.result_rows()[0][5])
+    assert shown == pytest.approx(found["chi_ppb"].estimate, rel=0.05)
+    assert not step.view.part.derive("age ** 2")
+    assert "name = sum" in said()[-1]
+
+
+def test_errors_corrections_and_odds_are_chosen(step: RegressionStep) -> None:
+    press(step, "Synthetic cohort")
+    choose(step, "chi_ppb", ["age", "duration"], [], log=False)
+    step.view.errors.setCurrentText("robust errors (HC3)")
+    step.view.correction.setCurrentText("P by Holm")
+    press(step.view, "Fit")
+    table = study_columns(step.table)
+    found = fit(table, "chi_ppb", ["age"], errors="hc3")["age"]
+    cells = step.view.result_rows()[0]
+    low, high = (float(words) for words in cells[2].split(", "))
+    assert (low, high) == pytest.approx((found.ci_low, found.ci_high), rel=0.02)
+    assert cells[3].endswith("]")  # the corrected P in brackets
+    step.view.errors.setCurrentText("usual errors")
+    step.view.kind.setCurrentText("logistic")
+    choose(step, "enhancing", ["chi_ppb"], ["age"], log=False)
+    press(step.view, "Fit")
+    odds = fit_logistic(table, "enhancing", ["chi_ppb"]).odds_ratios[0]
+    assert float(step.view.result_rows()[0][1]) == pytest.approx(odds.estimate, rel=0.02)
+    assert "Odds ratios" in step.view.notes.text()
+
+
+def test_a_click_on_a_point_asks_for_its_case(step: RegressionStep) -> None:
+    press(step, "Synthetic cohort")
+    press(step.view, "Table 1")
+    plot, asked = step.view.plot, []
+    step.reading.case_asked.connect(asked.append)
+    for kind in (
+        "Fit",
+        "Added variable",
+        "Residuals",
+        "Normal quantiles",
+        "Scale and location",
+        "Leverage",
+        "Influence",
+    ):
+        plot.kind.setCurrentText(kind)
+        plot.canvas.draw()
+        points = next(c for c in plot.figure.axes[0].collections if isinstance(c, PathCollection))
+        x, y = points.get_offset_transform().transform(points.get_offsets())[7]
+        ratio = plot.canvas.device_pixel_ratio
+        place = QPoint(round(x / ratio), round((plot.figure.bbox.height - y) / ratio))
+        QTest.mouseClick(plot.canvas, LEFT, pos=place)
+        assert asked, kind
+        row = step.view.cohort.currentIndex().row()
+        assert asked.pop() == step.table["id"].iloc[row]
+    plot.kind.setCurrentText("All coefficients")
+    assert len(plot.figure.axes[0].get_yticklabels()) >= 4
+
+
+def test_a_click_on_the_ladder_takes_that_transform(step: RegressionStep) -> None:
+    press(step, "Synthetic cohort")
+    choose(step, "lesion_ml", ["chi_ppb"], ["age"], log=True)
+    press(step.view, "Fit")
+    press(step.view, "Ladder…")
+    ladder = step.view.ladder
+    for kind in (HISTOGRAMS, QUANTILES):
+        ladder.kind.setCurrentText(kind)
+        ladder.canvas.draw()
+        assert len(ladder.figure.axes) == 9
+    box = ladder.figure.axes[3].get_window_extent()  # the square root
+    ratio = ladder.canvas.device_pixel_ratio
+    x, y = (box.x0 + box.x1) / 2, ladder.figure.bbox.height - (box.y0 + box.y1) / 2
+    QTest.mouseClick(ladder.canvas, LEFT, pos=QPoint(round(x / ratio), round(y / ratio)))
+    assert not ladder.isVisible()
+    assert "sqrt(lesion_ml) ~ chi_ppb" in step.view.notes.text()
+    found = fit(study_columns(step.table), "sqrt(lesion_ml)", ["chi_ppb"])["chi_ppb"]
+    assert float(step.view.result_rows()[0][1]) == pytest.approx(found.estimate, rel=0.05)
+
+
+def test_the_cohort_is_described(step: RegressionStep) -> None:
+    press(step, "Synthetic cohort")
+    press(step.view, "Describe")
+    rows = {row[0]: row for row in step.view.result_rows()}
+    age = next(row for label, row in rows.items() if label.startswith("Age"))
+    mean, sd = (float(words) for words in age[1].split(" ± "))
+    assert (mean, sd) == pytest.approx((step.table["age"].mean(), step.table["age"].std()), abs=0.5)
+    assert age[4] == "95"

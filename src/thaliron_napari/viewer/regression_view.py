@@ -14,6 +14,7 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QHeaderView,
     QLabel,
+    QLineEdit,
     QSplitter,
     QTableWidget,
     QTableWidgetItem,
@@ -23,13 +24,26 @@ from qtpy.QtWidgets import (
 
 from thaliron_napari.errors import ThalIronError
 from thaliron_napari.viewer.checks import Checks, scrolled
-from thaliron_napari.viewer.cohort_table import CohortTable, meaning
+from thaliron_napari.viewer.cohort_part import CohortPart
+from thaliron_napari.viewer.cohort_table import meaning
 from thaliron_napari.viewer.regression_plot import RegressionPlot
-from thaliron_napari.viewer.regression_rows import PRESETS, Results, model_results, preset_results
+from thaliron_napari.viewer.regression_rows import (
+    PRESETS,
+    Choice,
+    Results,
+    descriptions,
+    formula_choice,
+    model_results,
+    preset_results,
+)
 from thaliron_napari.viewer.steps.step import button, text
 
 _HEADER = ("", "Before:\ncoefficient", "\n95% CI", "\nP", "\nn", "After:\ncoefficient", "\n95% CI", "\nP", "\nn")
 _BEFORE_CELLS = range(1, 5)
+_ERRORS = {"usual errors": "ols", "robust errors (HC1)": "hc1", "robust errors (HC3)": "hc3"}
+_CLUSTER = "errors by "
+_CORRECTIONS = {"P as it is": None, "P by Holm": "holm", "P by FDR": "fdr"}
+_DESCRIBE = "Describe"
 
 
 class RegressionView(QWidget):
@@ -43,18 +57,23 @@ class RegressionView(QWidget):
     edited = Signal(object)
     """A cell was typed into, or a row removed: the new table."""
     undo_wanted = Signal()
+    case_wanted = Signal(str)
+    """The images of a case are wanted, by its name: its point in a plot was clicked."""
 
     def __init__(self, viewer: Any) -> None:
         super().__init__()
         self.results: Results | None = None
-        self._table: Any = None
         self._again: Callable[[], Results] | None = None
         self._note = ""
-        self.cohort = CohortTable()
-        self.cohort.cohort.edited.connect(self.edited)
+        self.part = CohortPart()
+        self.cohort = self.part.cases
+        self.part.edited.connect(self.edited)
+        self.part.undo_wanted.connect(self.undo_wanted)
+        self.part.narrowed.connect(self._fit_again)
         self.plot = RegressionPlot(viewer)
+        self.plot.case_picked.connect(self._on_case_picked)
         self._split = QSplitter(Qt.Orientation.Horizontal)
-        for part, share in ((self._cohort_part(), 3), (self._model_part(), 5), (self.plot, 4)):
+        for part, share in ((self.part, 3), (self._model_part(), 5), (self.plot, 4)):
             self._split.addWidget(part)
             self._split.setStretchFactor(self._split.count() - 1, share)
         self._split.setSizes([280, 660, 310])
@@ -90,11 +109,13 @@ class RegressionView(QWidget):
         from thaliron_napari.statistics import study_columns
 
         self._note = note
-        self._table = table
-        self.cohort.show_table(table)
-        self._offer(study_columns(table))
+        self.part.show_table(table, another=another)
         if another:
             self._again = None
+        self._offer(study_columns(self.part.analysed))
+        self._fit_again()
+
+    def _fit_again(self) -> None:
         if self._again is None:
             self._show(Results("", (), ()))
             return
@@ -122,7 +143,7 @@ class RegressionView(QWidget):
         bool
             Whether there is a result.
         """
-        if self._table is None:
+        if self.part.table is None:
             show_error("There is no cohort to fit a model to; load one, or add this case.")
             return False
         self.outcome.setCurrentText(outcome)
@@ -130,7 +151,41 @@ class RegressionView(QWidget):
         self.predictors.choose(predictors)
         self.covariates.choose(covariates)
         name = f"ln({outcome})" if log else outcome
-        return self._try(lambda: model_results(self._table, name, list(predictors), list(covariates)))
+        choice = self._choice(name, tuple(predictors), tuple(covariates))
+        return self._try(lambda: model_results(self.part.analysed, choice))
+
+    def open_ladder(self) -> None:
+        """Show the ladder of powers of the outcome; a click on it takes a transform."""
+        from thaliron_napari.statistics.transforms import number
+        from thaliron_napari.viewer.ladder_dialog import LadderDialog
+
+        if self.part.table is None:
+            show_error("There is no cohort to look at; load one, or add this case.")
+            return
+        column = self.outcome.currentText()
+        try:
+            values = number(self._prepared(), column).dropna().to_numpy()
+            self.ladder = LadderDialog(self, column, values, self.plot.theme)
+        except ThalIronError as error:
+            show_error(str(error))
+            return
+        self.ladder.picked.connect(self.fit_outcome)
+        self.ladder.show()
+
+    def fit_outcome(self, term: str) -> bool:
+        """Fit the chosen model with another outcome, such as a transform picked from the ladder of powers."""
+        if self.part.table is None:
+            return False
+        choice = self._choice(term, tuple(self.predictors.chosen()), tuple(self.covariates.chosen()))
+        self.log.setChecked(term.startswith("ln("))
+        return self._try(lambda: model_results(self.part.analysed, choice))
+
+    def fit_formula(self, words: str) -> bool:
+        """Fit the model of a formula such as ``ln(lesion_ml) ~ chi_ppb + age``."""
+        if self.part.table is None:
+            show_error("There is no cohort to fit a model to; load one, or add this case.")
+            return False
+        return self._try(lambda: model_results(self.part.analysed, formula_choice(words, self._choice("", ()))))
 
     def fit_chosen(self) -> bool:
         """Fit the model that is chosen."""
@@ -140,25 +195,41 @@ class RegressionView(QWidget):
 
     def preset(self, name: str) -> bool:
         """Show one of the study's tables: "Table 1", "Table 2" or "Age ≤ 50"."""
-        if self._table is None:
+        if self.part.table is None:
             show_error("There is no cohort to make the study's tables of; load one, or add this case.")
             return False
-        return self._try(lambda: preset_results(self._table, name))
+        correction = _CORRECTIONS[self.correction.currentText()]
+        return self._try(lambda: preset_results(self.part.analysed, name, correction))
+
+    def describe(self) -> bool:
+        """Show the cohort as a paper describes it."""
+        if self.part.table is None:
+            show_error("There is no cohort to describe; load one, or add this case.")
+            return False
+        return self._try(lambda: descriptions(self.part.analysed))
 
     def result_rows(self) -> list[list[str]]:
         """Text of the results as shown, one list a line: name, then coefficient, CI, P, n before and after."""
         table = self.result
         return [[table.item(r, c).text() for c in range(table.columnCount())] for r in range(table.rowCount())]
 
-    def _cohort_part(self) -> QWidget:
-        part, column = _column()
-        column.addWidget(self.cohort, 1)
-        row = QHBoxLayout()
-        row.addWidget(button("Undo change", "Take back the last change. Ctrl+Z in this view.", self.undo_wanted.emit))
-        row.addWidget(button("Remove case", "Take the case of the chosen row out of this cohort.", self._remove))
-        row.addStretch(1)
-        column.addLayout(row)
-        return part
+    def _choice(self, outcome: str, predictors: tuple[str, ...], covariates: tuple[str, ...] = ()) -> Choice:
+        """A model with the kind, errors and correction that are chosen."""
+        words = self.errors.currentText()
+        cluster = words.removeprefix(_CLUSTER) if words.startswith(_CLUSTER) else None
+        return Choice(
+            outcome,
+            predictors,
+            covariates,
+            logistic=self.kind.currentIndex() == 1,
+            errors="cluster" if cluster else _ERRORS[words],
+            cluster=cluster,
+            correction=_CORRECTIONS[self.correction.currentText()],
+        )
+
+    def _on_case_picked(self, label: Any) -> None:
+        """Go to the row of a case whose point was clicked, and ask for its images."""
+        self.case_wanted.emit(self.part.go_to(label))
 
     def _model_part(self) -> QWidget:
         part, column = _column()
@@ -172,6 +243,7 @@ class RegressionView(QWidget):
         self.log.setToolTip("Take the natural logarithm of the outcome; the study does so for the lesion volume.")
         self.log.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         row.addWidget(self.log)
+        row.addWidget(button("Ladder…", "Nine transforms of the outcome: a click takes one.", self.open_ladder))
         self.fit_button = button("Fit", "Fit the chosen model, before and after adjustment.", self.fit_chosen)
         row.addWidget(self.fit_button)
         self.preset_buttons = {
@@ -179,6 +251,22 @@ class RegressionView(QWidget):
         }
         for made in self.preset_buttons.values():
             row.addWidget(made)
+        row.addWidget(button(_DESCRIBE, "Describe the cohort: means, counts, ranges.", self.describe))
+        column.addLayout(row)
+        self.kind, self.errors, self.correction, self.formula = QComboBox(), QComboBox(), QComboBox(), QLineEdit()
+        self.kind.addItems(["linear", "logistic"])
+        self.kind.setToolTip("Linear regression, or logistic for an outcome that is yes or no.")
+        self.errors.addItems(list(_ERRORS))
+        self.errors.setToolTip("Standard errors: usual, robust to unequal spread, or by groups of rows.")
+        self.correction.addItems(list(_CORRECTIONS))
+        self.correction.setToolTip("Show P corrected for the number of tests in brackets beside the raw P.")
+        self.formula.setPlaceholderText("or a formula: ln(lesion_ml) ~ chi_ppb + age + category(site)")
+        self.formula.returnPressed.connect(lambda: self.fit_formula(self.formula.text()))
+        row = QHBoxLayout()
+        for box in (self.kind, self.errors, self.correction):
+            box.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+            row.addWidget(box)
+        row.addWidget(self.formula, 1)
         column.addLayout(row)
         self.predictors, self.covariates = Checks("Predictors"), Checks("Adjust for")
         self.predictors.checked.connect(self.covariates.uncheck)
@@ -204,6 +292,7 @@ class RegressionView(QWidget):
 
         names = [str(name) for name in table.columns if name != "id"]
         numbers = [name for name in names if pd.api.types.is_numeric_dtype(table[name].dtype)]
+        self._offer_clusters(table)
         offered = [self.outcome.itemText(place) for place in range(self.outcome.count())]
         if offered == numbers and sorted(self.predictors.boxes) == sorted(names):
             return
@@ -222,6 +311,14 @@ class RegressionView(QWidget):
             self.log.setChecked(True)
         if outcome in numbers:
             self.outcome.setCurrentText(outcome)
+
+    def _offer_clusters(self, table: Any) -> None:
+        """Offer the columns by which rows fall into groups."""
+        chosen = self.errors.currentText()
+        groups = [name for name in table.columns if name != "id" and 1 < table[name].nunique() <= len(table) // 2]
+        self.errors.clear()
+        self.errors.addItems([*_ERRORS, *(f"{_CLUSTER}{name}" for name in groups)])
+        self.errors.setCurrentText(chosen)
 
     def _try(self, work: Callable[[], Results]) -> bool:
         try:
@@ -248,7 +345,9 @@ class RegressionView(QWidget):
         if results.lines:
             self.result.setCurrentCell(row, max(place[1], 0))
         self.result.blockSignals(False)
-        notes = [escape(note) for note in results.notes]
+        notes = [
+            escape(note) for note in ((self.part.flow,) if self.part.flow and results.lines else ()) + results.notes
+        ]
         if self._note and results.lines:
             notes.insert(0, f"<b>{escape(self._note)}</b>")
         self.notes.setText("<br>".join(notes))
@@ -266,14 +365,14 @@ class RegressionView(QWidget):
     def _plot_cell(self, row: int, column: int, *_before: int) -> None:
         lines = self.results.lines if self.results else ()
         line = lines[row] if 0 <= row < len(lines) else None
-        self.plot.show_line(line, after=column not in _BEFORE_CELLS, synthetic=bool(self._note))
+        after, synthetic = column not in _BEFORE_CELLS, bool(self._note)
+        self.plot.show_line(line, self.results, self._prepared(), after=after, synthetic=synthetic)
 
-    def _remove(self) -> None:
-        row = self.cohort.currentIndex().row()
-        if self._table is None or row < 0:
-            show_error("No case is chosen; click a row of the cohort first.")
-            return
-        self.edited.emit(self._table.drop(self._table.index[row]).reset_index(drop=True))
+    def _prepared(self) -> Any:
+        """The analysed cases with the study's columns, as the models have them."""
+        from thaliron_napari.statistics import study_columns
+
+        return None if self.part.analysed is None else study_columns(self.part.analysed)
 
 
 def _column() -> tuple[QWidget, QVBoxLayout]:

@@ -16,7 +16,7 @@ from thaliron_napari.errors import TableError, ThalIronError
 from thaliron_napari.viewer.reading import Reading
 from thaliron_napari.viewer.steps.step import Step, button, text
 
-_TABLES = "Tables (*.csv *.tsv)"
+_TABLES = "Tables (*.csv *.tsv *.xlsx *.dta *.json)"
 _COVARIATES = ("age", "sex", "duration", "dmt", "edss")
 _KEPT = 50  # changes of the cohort that can be taken back
 
@@ -43,12 +43,12 @@ class RegressionStep(Step):
         self._view: Any = None
         self._imports = threading.Thread(target=_import_statistics, name="statistics")
         self.add_row(
-            button("Load cohort…", "Read a table of measured cases: CSV or TSV, one row a case.", self.ask_load),
+            button("Load cohort…", "Read a table of measured cases: CSV, TSV, Excel, Stata or JSON.", self.ask_load),
             button("Synthetic cohort", "The cohort that comes with the program: nobody's data.", self.use_synthetic),
         )
         self.add_row(
             button("Add this case", "Put the numbers of the open case into the cohort, or renew them.", self.add_case),
-            button("Save cohort…", "Write the cohort as CSV or TSV.", self.ask_save),
+            button("Save cohort…", "Write the cohort as CSV, TSV, Excel, Stata or JSON.", self.ask_save),
         )
         self.add_row(
             button("Open wide view", "The cohort, its models and their plots, side by side.", self.open_view),
@@ -74,6 +74,7 @@ class RegressionStep(Step):
             self._view = RegressionView(self.reading.viewer)
             self._view.edited.connect(self._on_edit)
             self._view.undo_wanted.connect(self.take_back)
+            self._view.case_wanted.connect(self.reading.case_asked.emit)
             if self.cohort is not None:
                 self._view.show_table(self.cohort.table, self.cohort.note, another=True)
         return self._view
