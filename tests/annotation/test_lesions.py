@@ -15,6 +15,7 @@ from scipy import ndimage
 
 from thaliron_napari.annotation import NormalTissue, grow_lesion, lesion_in_box, normal_tissue
 from thaliron_napari.errors import AnnotationError
+from thaliron_napari.phantom import Patient
 
 WHITE, GREY, FLUID, LESION, NOISE = 100.0, 112.0, 25.0, 150.0, 4.0
 ROUND, LONG = 1, 2
@@ -124,6 +125,69 @@ def test_a_point_outside_cuts_a_lesion_from_its_neighbour() -> None:
     assert dice(cut, left & ~right) > 0.75
 
 
+def test_a_small_lesion_does_not_swallow_the_large_one_it_touches() -> None:
+    spacing, shape = np.ones(3), (40, 40, 60)
+    small, bridge, large = (
+        ellipsoid(shape, spacing, (0, 0, x), radii) > 0
+        for x, radii in ((-13, (3, 3, 3)), (-8, (2.5, 2.5, 4)), (6, (10, 10, 12)))
+    )
+    image = np.where(bridge, 0.45 * LESION + 0.55 * WHITE, WHITE)
+    image = ndimage.gaussian_filter(np.where(small | large, LESION, image), 0.6)
+    image = image + np.random.default_rng(1).normal(0, NOISE, shape)
+    grown = grow_lesion(image, (20, 20, 16), spacing, sensitivity=0.5)
+    assert grown[small].mean() > 0.8
+    assert grown.sum() < 3 * small.sum()
+    assert grow_lesion(image, (20, 20, 36), spacing)[large].mean() > 0.9
+
+
+def t1_of(case: Head) -> NDArray[np.float32]:
+    """Cortex and lesions darker than white matter, fluid darkest."""
+    shown = np.select([case.flair <= 0, case.truth > 0, case.flair < 60, case.flair > 106], [0, 75, 30, 70], 100)
+    return ndimage.gaussian_filter(shown.astype(np.float32), 0.5)
+
+
+def test_t1_tells_cortex_from_white_matter_in_any_unit() -> None:
+    case = head()
+    t1 = t1_of(case)
+    tissue = normal_tissue(case.flair, case.spacing, t1=t1)
+    whole = tuple(slice(0, n) for n in case.flair.shape)
+    usual, without = (t.in_box(t.usual, whole) for t in (tissue, tissue_of()))
+    depth = ellipsoid(case.flair.shape, case.spacing, (0, 0, 0), (50, 65, 55))
+    cortex, below = (depth > 0.5) & (depth < 2.5), (depth > 5.5) & (depth < 8)
+    assert usual[cortex].mean() - usual[below].mean() > without[cortex].mean() - without[below].mean() + 0.5
+    for label in (ROUND, LONG):
+        grown = grow_lesion(case.flair, case.middle(label), case.spacing, tissue=tissue)
+        assert dice(grown, case.truth == label) > 0.9
+        other = normal_tissue(case.flair, case.spacing, t1=7 * t1 + 300)
+        np.testing.assert_array_equal(grow_lesion(case.flair, case.middle(label), case.spacing, tissue=other), grown)
+
+
+@pytest.mark.parametrize(
+    ("t1", "words"),
+    [(np.ones((3, 3, 3)), "onto the FLAIR's grid"), (np.full((60, 75, 65), np.nan), "T1 has values"), ("abc", "T1")],
+)
+def test_a_t1_that_cannot_be_used_is_said(t1: object, words: str) -> None:
+    with pytest.raises(AnnotationError, match=words):
+        normal_tissue(head().flair, (2, 2, 2), t1=t1)
+
+
+def test_one_click_each_on_the_phantom(patient: Patient) -> None:
+    flair, truth = patient.images["flair"], np.asarray(patient.truth.lesions)
+    tissue = normal_tissue(flair.data, flair.spacing)
+    clear = [info for info in patient.truth.lesions_info if info.kind != "juxtacortical"]
+    volumes = {True: [0, 0], False: [0, 0]}
+    for info in patient.truth.lesions_info:
+        lesion = truth == info.number
+        grown = grow_lesion(flair.data, deepest(lesion, flair.spacing), flair.spacing, tissue=tissue)
+        if info in clear:
+            assert dice(grown, lesion) > 0.9
+        volumes[info in clear][0] += grown.sum()
+        volumes[info in clear][1] += lesion.sum()
+    # Voxels of 1.5 mm blur cortex into the small lesions that touch it; those weigh little.
+    assert volumes[True][0] == pytest.approx(volumes[True][1], rel=0.08)
+    assert sum(v[0] for v in volumes.values()) == pytest.approx(sum(v[1] for v in volumes.values()), rel=0.12)
+
+
 def test_nothing_that_is_normal_is_taken_at_the_default_sensitivity() -> None:
     case = head((1.2, 1.0, 1.0))
     grown = grow_lesion(case.flair, case.middle(LONG), case.spacing, tissue=tissue_of((1.2, 1.0, 1.0)))
@@ -191,6 +255,23 @@ def test_grown_is_one_piece_with_the_seed_inside_mask_and_radius(
     away = np.linalg.norm((np.argwhere(grown) - seed) * spacing, axis=1)
     assert away.max() <= max_radius_mm + 1e-4
     assert not any(grown[p] for p in outside)
+
+
+@settings(derandomize=True, max_examples=12, deadline=None)
+@given(CHANCES, SPACINGS, st.floats(0, 1), st.floats(3, 12))
+def test_further_seeds_are_in_it_and_every_piece_holds_a_seed(
+    chance: int, spacing: Steps, sensitivity: float, max_radius_mm: float
+) -> None:
+    image, seed = piece(chance, spacing)
+    also = [tuple(p) for p in np.random.default_rng(chance).integers(0, image.shape, (2, 3))]
+    grown = grow_lesion(
+        image, seed, spacing, also=also, sensitivity=sensitivity, max_radius_mm=max_radius_mm, tissue=None
+    )
+    seeds = np.array([seed, *also])
+    labels, count = ndimage.label(grown)
+    assert set(labels[tuple(seeds.T)]) == set(range(1, count + 1))
+    away = np.linalg.norm((np.argwhere(grown)[:, None] - seeds) * spacing, axis=2).min(axis=1)
+    assert away.max() <= max_radius_mm + 1e-4
 
 
 @settings(derandomize=True, max_examples=12, deadline=None)

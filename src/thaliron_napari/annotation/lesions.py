@@ -3,24 +3,27 @@
 Within a box around the seeds the image becomes a map of heights above normal white matter, in the spreads of normal
 tissue, smoothed by total variation. A voxel belongs to the lesion where its height exceeds both
 
-- a share of the way from the usual height of normal tissue there up to the height of the lesion at its seeds
-  (0.4 at the default sensitivity: seeds lie where a lesion is brightest, so this is the half height of all of it), and
-- what normal tissue reaches there by chance: one standard deviation above its mean at the seed, 1.6 from 5 mm on and 2
-  from 15 mm on, for the further from the click, the less likely it is that the reader meant it;
+- a share of the way from the usual height of normal tissue there up to the height of the lesion (half of it at the
+  default sensitivity). The lesion's height is first that at its seeds, then the median of what grew from it, for seeds
+  lie where a lesion is brightest, and thick slices and old lesions are brighter in the middle; and
+- what normal tissue reaches there by chance: one standard deviation above its mean at the seed and 1.6 from 5 mm on,
+  for away from the click it is less likely that the reader meant it;
 
-and where it hangs together with a seed by more than a thread. Both thresholds fall as sensitivity rises, and all that
-follows preserves inclusion, so that the masks are nested.
+and where it hangs together with a seed by more than a thread. Where a small lesion at least doubles at one step as the
+thresholds fall, it has leaked into cortex or joined the next lesion, and the default stays before that step. The
+thresholds fall as sensitivity rises, and all that follows preserves inclusion, so that the masks are nested.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
+from thaliron_napari.annotation.pieces import CORNERS, SIDES, ball, eroded, holes_filled, pieces_with
 from thaliron_napari.annotation.smoothing import smooth_total_variation
 from thaliron_napari.annotation.tissue import SMOOTHING_MM, NormalTissue, checked_image, height_above, normal_tissue
 from thaliron_napari.errors import AnnotationError
@@ -37,9 +40,12 @@ ALSO_MM = 4.0  # how far a further seed makes its own height known
 OUTSIDE_MM = 3.0  # how far a point marked as outside makes its height the usual one
 THICK_MM = 1.5  # scale on which bright tissue is thick or a neck
 POINT_MM = 1.2  # what a point marked as outside excludes for certain
-REACH_MM = (8.0, 12.0, 18.0, 27.0, 40.0)  # boxes tried one after another
-SIDES = ndimage.generate_binary_structure(3, 1)
-CORNERS = ndimage.generate_binary_structure(3, 3)
+REACH_MM = (9.0, 13.0, 18.0, 26.0, 40.0)  # of a box beyond the seeds, each of its faces by itself
+FULL = 0.8  # share of the reach that a lesion may fill
+DOUBT = (1.0, 1.6)  # standard deviations above the usual that a voxel must be, at a click and from 5 mm on
+LEAK, LEAK_ML, SMALL_ML = 2.0, 0.05, 0.5  # a leak: growth by a factor and a volume, from something small
+CORRECTION = (0.8, 3.0)  # of the lesion's height by what grew; little downwards, or cortex that joined draws in more
+TIGHTER = (0.4, 0.3, 0.2)  # sensitivities asked for leaks
 
 
 def grow_lesion(
@@ -148,17 +154,24 @@ def lesion_in_box(
         raise AnnotationError(
             f"The tissue is that of an image of shape {tissue.shape}, not {image.shape}: estimate it anew."
         )
-    for reach_mm in REACH_MM:
-        radius_mm = min(reach_mm, max_radius_mm)
-        last = radius_mm >= max_radius_mm or reach_mm == REACH_MM[-1]
-        if last:
-            radius_mm = max_radius_mm
-        scene = _look(image, inside, barred, spacing_mm, tissue, radius_mm, allowed)
-        mask = _grow(scene, 0.5)
+    steps = np.zeros((3, 2), dtype=int)
+    while True:
+        reach_mm = np.minimum(np.where(steps < len(REACH_MM) - 1, np.array(REACH_MM)[steps], np.inf), max_radius_mm)
+        box = _box(inside, reach_mm, spacing_mm, image.shape)
+        scene = _look(image, inside, barred, spacing_mm, tissue, box, max_radius_mm, allowed)
+        default, mask = _before_leak(scene)
+        near = _near_faces(mask, scene, reach_mm) & (reach_mm < max_radius_mm)
+        if not near.any():
+            scene = _with_height_of(scene, mask)
+            default, mask = _before_leak(scene)
+            near = _near_faces(mask, scene, reach_mm) & (reach_mm < max_radius_mm)
         # The default growth alone chooses the box, so that all sensitivities see the same one and remain nested.
-        if last or not (mask & (scene.distance_mm > 0.75 * radius_mm)).any():
+        if not near.any():
             break
-    return scene.box, mask if sensitivity == 0.5 else _grow(scene, sensitivity)
+        steps[near] += 1
+    if sensitivity == 0.5:
+        return scene.box, mask
+    return scene.box, _grow(scene, float(np.interp(sensitivity, [0, 0.5, 1], [0, default, 1])))
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,7 +185,6 @@ class _Scene:
     chance: Array  # what normal tissue reaches by chance above its usual height
     start: Mask  # the seeds and what is next to them
     reach: Mask
-    distance_mm: Array
     seeds: list[Index]
     spacing: NDArray[np.float64]
 
@@ -183,10 +195,10 @@ def _look(
     outside: list[Index],
     spacing_mm: NDArray[np.float64],
     tissue: NormalTissue,
+    box: Box,
     radius_mm: float,
     allowed: Mask | None,
 ) -> _Scene:
-    box = _box(inside, radius_mm, spacing_mm, image.shape)
     part = image[box].astype(np.float32)
     if not np.all(np.isfinite(part)):
         raise AnnotationError(f"The FLAIR has values that are not numbers near {inside[0]}: repair the image first.")
@@ -237,7 +249,7 @@ def _look(
         barred |= _nearer_to(points, seeds, height, lesion, spacing_mm) & ~start
     reach &= ~barred
     chance = scatter * doubt
-    return _Scene(box, height, usual, lesion, chance, start & reach, reach, distance_mm, seeds, spacing_mm)
+    return _Scene(box, height, usual, lesion, chance, start & reach, reach, seeds, spacing_mm)
 
 
 def _nearer_to(
@@ -265,7 +277,7 @@ def _nearer_to(
 
 def _doubt(away_mm: Array) -> Array:
     """How many standard deviations above the usual a voxel must be, this far from a click."""
-    doubt: Array = np.interp(away_mm, [0.0, 5.0, 15.0], [1.0, 1.6, 2.0]).astype(np.float32)
+    doubt: Array = np.interp(away_mm, [0.0, 5.0], DOUBT).astype(np.float32)
     return doubt
 
 
@@ -284,31 +296,51 @@ def _height_at_click(height: Array, usual: float, scatter: float, away: Array, c
 
 
 def _grow(scene: _Scene, sensitivity: float) -> Mask:
-    share = np.float32(np.interp(sensitivity, [0, 0.5, 1], [0.75, 0.4, 0.15]))
+    share = np.float32(np.interp(sensitivity, [0, 0.5, 1], [0.75, 0.5, 0.15]))
     caution = np.float32(np.interp(sensitivity, [0, 0.5, 1], [1.6, 1.0, 0.4]))
     rise = np.maximum(share * np.maximum(scene.lesion - scene.usual, np.float32(0.3)), caution * scene.chance)
-    bright = ((scene.height >= scene.usual + rise) & scene.reach) | scene.start
-    bright = _with_seeds(bright, scene.seeds)
-    thick = ndimage.binary_erosion(bright, _ball(NECK_MM, scene.spacing)) | scene.start
-    thick = _with_seeds(thick, scene.seeds, CORNERS)
-    opened = bright & ndimage.binary_dilation(thick, _ball(NECK_MM + 0.5 * scene.spacing.min(), scene.spacing))
-    filled = ndimage.binary_fill_holes(_with_seeds(opened, scene.seeds))
-    return _with_seeds(filled & scene.reach, scene.seeds)
+    bright = pieces_with(scene.seeds, ((scene.height >= scene.usual + rise) & scene.reach) | scene.start)
+    # The rest costs by the size of what is bright and not by that of the box; a margin of one voxel closes it off.
+    room = ndimage.find_objects(bright.astype(np.uint8))[0]
+    part, start = (np.pad(mask[room], 1) for mask in (bright, scene.start))
+    seeds = [tuple(i + 1 for i in _shift(seed, room)) for seed in scene.seeds]
+    thick = pieces_with(seeds, eroded(part, ball(NECK_MM, scene.spacing)) | start, CORNERS)
+    opened = part & ~eroded(~thick, ball(NECK_MM + 0.5 * scene.spacing.min(), scene.spacing))
+    filled = holes_filled(pieces_with(seeds, opened))
+    grown = np.zeros_like(bright)
+    grown[room] = pieces_with(seeds, filled & np.pad(scene.reach[room], 1))[1:-1, 1:-1, 1:-1]
+    return grown
 
 
-def _with_seeds(mask: Mask, seeds: list[Index], neighbours: Mask = SIDES) -> Mask:
-    """The pieces of a mask that hold a seed."""
-    labels, count = ndimage.label(mask, neighbours)
-    keep = np.zeros(count + 1, dtype=bool)
-    keep[[labels[seed] for seed in seeds]] = True
-    keep[0] = False
-    kept: Mask = keep[labels]
-    return kept
+def _before_leak(scene: _Scene) -> tuple[float, Mask]:
+    """The default growth, or the last before a small lesion leaks, and the sensitivity that gives it."""
+    ml = float(np.prod(scene.spacing)) / 1000
+    default, mask = 0.5, _grow(scene, 0.5)
+    volume_ml = mask.sum() * ml
+    for sensitivity in TIGHTER:
+        tighter = _grow(scene, sensitivity)
+        tighter_ml = tighter.sum() * ml
+        if tighter_ml < SMALL_ML and volume_ml > max(LEAK * tighter_ml, tighter_ml + LEAK_ML):
+            default, mask = sensitivity, tighter
+        volume_ml = tighter_ml
+    return default, mask
 
 
-def _ball(radius_mm: float, spacing_mm: NDArray[np.float64]) -> Mask:
-    half = (radius_mm / spacing_mm + 1e-6).astype(int)
-    return _distance(tuple(2 * half + 1), tuple(half), spacing_mm) <= radius_mm + 1e-5
+def _with_height_of(scene: _Scene, mask: Mask) -> _Scene:
+    """The same with the lesion as high, on the whole, as what grew."""
+    high = float(np.median((scene.height - scene.usual)[mask]))
+    assumed = float(np.median(np.maximum(scene.lesion - scene.usual, np.float32(0.3))[mask]))
+    ratio = np.float32(np.clip(high / assumed, *CORRECTION))
+    return replace(scene, lesion=scene.usual + (scene.lesion - scene.usual) * ratio)
+
+
+def _near_faces(mask: Mask, scene: _Scene, reach_mm: NDArray[np.float64]) -> Mask:
+    """Which faces (axis, lower or upper) of a box a mask comes close to."""
+    found = ndimage.find_objects(mask.astype(np.uint8))[0]
+    lower, upper = np.min(scene.seeds, axis=0), np.max(scene.seeds, axis=0)
+    away = [[low - part.start, part.stop - 1 - high] for low, high, part in zip(lower, upper, found, strict=True)]
+    near: Mask = np.array(away) * scene.spacing[:, None] > FULL * reach_mm
+    return near
 
 
 def _shift(index: Index, box: Box) -> Index:
@@ -321,10 +353,12 @@ def _distance(shape: tuple[int, ...], index: Index, spacing_mm: NDArray[np.float
     return distance
 
 
-def _box(seeds: list[Index], radius_mm: float, spacing_mm: NDArray[np.float64], shape: tuple[int, ...]) -> Box:
-    margin = np.ceil(radius_mm / spacing_mm).astype(int) + 2
-    lower = np.maximum(np.min(seeds, axis=0) - margin, 0)
-    upper = np.minimum(np.max(seeds, axis=0) + margin + 1, shape)
+def _box(
+    seeds: list[Index], reach_mm: NDArray[np.float64], spacing_mm: NDArray[np.float64], shape: tuple[int, ...]
+) -> Box:
+    margin = np.ceil(reach_mm / spacing_mm[:, None]).astype(int) + 2
+    lower = np.maximum(np.min(seeds, axis=0) - margin[:, 0], 0)
+    upper = np.minimum(np.max(seeds, axis=0) + margin[:, 1] + 1, shape)
     return tuple(slice(int(a), int(b)) for a, b in zip(lower, upper, strict=True))
 
 

@@ -1,8 +1,12 @@
 """What normal tissue looks like on a FLAIR, estimated once a case from the whole brain.
 
-Estimated around a click it would be learnt from the lesion itself where lesions are confluent. All maps are made on
-a grid of cells of about 1.5 mm that lies symmetrically in the image, so that the cost is that of the head and not of
-the resolution, and so that flips and transpositions of the image change nothing.
+Estimated around a click it would be learnt from the lesion itself where lesions are confluent. On FLAIR alone cortex
+and white matter share one description of a neighbourhood, for many a lesion is no brighter than cortex. A T1 tells
+them apart: each then has its own level and scatter, so that growth goes closer to a lesion's rim in white matter and
+stops earlier at cortex. Lesions can be as dark as cortex on T1, hence depth under the brain's surface has half the say.
+
+All maps are made on a grid of cells of about 1.5 mm that lies symmetrically in the image, so that the cost is that of
+the head and not of the resolution, and so that flips and transpositions of the image change nothing.
 """
 
 from __future__ import annotations
@@ -25,6 +29,7 @@ Mask = NDArray[np.bool_]
 CELL_MM = 1.5
 CORTEX_MM = 3.5  # cortex is 2.5 mm thick on average, 4.5 at most; more in oblique cuts
 FIELD_MM = 15.0  # how fast the level of normal white matter may change through the head (coil profile)
+CORTEX_ENDS_MM = (3.5, 5.5)  # from cortex for certain to white matter, where depth alone is asked
 AROUND_MM = 6.0  # the neighbourhood in which normal tissue is described
 SMOOTHING_MM = 0.2  # total variation, in heights times mm
 DARKEST, BRIGHTEST = -2.5, 60.0  # heights are clipped to these: fluid and vessels must not weigh on what is beside them
@@ -72,7 +77,9 @@ class NormalTissue:
         return [interpolation(n, m) for n, m in zip(self.shape, self.level.shape, strict=True)]
 
 
-def normal_tissue(flair: ArrayLike, spacing: ArrayLike, *, within: ArrayLike | None = None) -> NormalTissue:
+def normal_tissue(
+    flair: ArrayLike, spacing: ArrayLike, *, within: ArrayLike | None = None, t1: ArrayLike | None = None
+) -> NormalTissue:
     """Estimate what normal tissue looks like on a FLAIR image, skull-stripped or not.
 
     Parameters
@@ -83,6 +90,8 @@ def normal_tissue(flair: ArrayLike, spacing: ArrayLike, *, within: ArrayLike | N
         Voxel size (z, y, x) in mm.
     within : array_like of bool, optional
         Brain (or white matter) mask of the same shape; found from the image where it is not given.
+    t1 : array_like, optional
+        T1 image (z, y, x), any unit, resampled onto the FLAIR's grid; tells white matter from cortex.
 
     Returns
     -------
@@ -91,12 +100,18 @@ def normal_tissue(flair: ArrayLike, spacing: ArrayLike, *, within: ArrayLike | N
     Raises
     ------
     AnnotationError
-        Where the image is not a finite 3D image, or holds nothing that could be a brain.
+        Where an image is not a finite 3D image, the T1 is not on the FLAIR's grid, or nothing could be a brain.
     """
     image, spacing_mm = checked_image(flair, spacing)
-    cells = average_cells(image, spacing_mm, CELL_MM)
-    if not np.all(np.isfinite(cells)):
-        raise AnnotationError("The FLAIR has values that are not numbers: repair the image first.")
+    cells = _finite_cells(image, spacing_mm, "FLAIR")
+    t1_cells = None
+    if t1 is not None:
+        t1_image, _ = checked_image(t1, spacing_mm, "T1")
+        if t1_image.shape != image.shape:
+            raise AnnotationError(
+                f"The T1 has shape {t1_image.shape}, the FLAIR {image.shape}: bring the T1 onto the FLAIR's grid first."
+            )
+        t1_cells = _finite_cells(t1_image, spacing_mm, "T1")
     cell_mm = spacing_mm * image.shape / cells.shape
     if within is None:
         brain, tissue = find_brain(cells, cell_mm)
@@ -110,7 +125,8 @@ def normal_tissue(flair: ArrayLike, spacing: ArrayLike, *, within: ArrayLike | N
         raise AnnotationError("No brain is found on this FLAIR: choose a FLAIR image of a head, or give a brain mask.")
     near = ndimage.find_objects(brain.astype(np.uint8))[0]
     room = tuple(slice(max(part.start - 3, 0), part.stop + 3) for part in near)
-    white, spread, maps = _describe(cells[room], brain[room], tissue[room], cell_mm)
+    t1_room = None if t1_cells is None else t1_cells[room]
+    white, spread, maps = _describe(cells[room], brain[room], tissue[room], cell_mm, t1_room)
     beyond = [(part.start, max(n - part.stop, 0)) for part, n in zip(room, cells.shape, strict=True)]
     level, usual, scatter = (np.pad(field, beyond, mode="edge") for field in maps)
     return NormalTissue(
@@ -125,21 +141,30 @@ def normal_tissue(flair: ArrayLike, spacing: ArrayLike, *, within: ArrayLike | N
     )
 
 
-def checked_image(flair: ArrayLike, spacing: ArrayLike) -> tuple[NDArray[np.generic], NDArray[np.float64]]:
+def checked_image(
+    flair: ArrayLike, spacing: ArrayLike, name: str = "FLAIR"
+) -> tuple[NDArray[np.generic], NDArray[np.float64]]:
     """Return image and spacing as arrays, or say what is wrong with them (values are not looked at)."""
     image = np.asarray(flair)
     if image.ndim != 3 or min(image.shape, default=0) < 1:
-        raise AnnotationError(f"The FLAIR has {image.ndim} dimensions (shape {image.shape}): a 3D image is needed.")
+        raise AnnotationError(f"The {name} has {image.ndim} dimensions (shape {image.shape}): a 3D image is needed.")
     if image.dtype.kind not in "biuf":
-        raise AnnotationError(f"The FLAIR holds {image.dtype} values: an image of real numbers is needed.")
+        raise AnnotationError(f"The {name} holds {image.dtype} values: an image of real numbers is needed.")
     steps = np.asarray(spacing, dtype=np.float64)
     if steps.shape != (3,) or not np.all(np.isfinite(steps)) or np.any(steps <= 0):
         raise AnnotationError(f"The spacing {spacing!r} is not three lengths in mm: give (z, y, x), each above 0.")
     return image, steps
 
 
+def _finite_cells(image: NDArray[np.generic], spacing_mm: NDArray[np.float64], name: str) -> Array:
+    cells = average_cells(image, spacing_mm, CELL_MM)
+    if not np.all(np.isfinite(cells)):
+        raise AnnotationError(f"The {name} has values that are not numbers: repair the image first.")
+    return cells
+
+
 def _describe(
-    cells: Array, brain: Mask, tissue: Mask, cell_mm: NDArray[np.float64]
+    cells: Array, brain: Mask, tissue: Mask, cell_mm: NDArray[np.float64], t1: Array | None
 ) -> tuple[float, float, tuple[Array, Array, Array]]:
     """Level and spread of white matter; maps of its level and of the usual height and scatter of normal tissue."""
     depth = distance_to(outer_fluid(brain, tissue, cell_mm), cell_mm) - cell_mm.min() / 2
@@ -162,11 +187,38 @@ def _describe(
     normal = brain & (height > DARKEST) & (height < brightest) & ~lesion
     if normal.sum() < 50:
         normal = inside
-    mean, variance = float(height[normal].mean()), float(height[normal].var())
     sigma = AROUND_MM / cell_mm
-    usual = _mean_around(height, normal, mean, 0.05, sigma)
-    scatter = _mean_around(height**2, normal, variance + mean**2, 0.05, sigma) - usual**2
-    return white, spread, (level, usual, np.sqrt(np.maximum(scatter, 0.05)))
+    if t1 is None:
+        usual, scatter = _usual(height, normal.astype(np.float32), sigma)
+    else:
+        share: Array = np.float32(0.5) * (_depth_share(depth) + _white_on_t1(t1, deep & ~lesion, shell, cell_mm))
+        in_white, in_grey = (_usual(height, np.where(normal, part, 0), sigma) for part in (share, 1 - share))
+        usual, scatter = (share * a + (np.float32(1) - share) * b for a, b in zip(in_white, in_grey, strict=True))
+    return white, spread, (level, usual, np.sqrt(scatter))
+
+
+def _usual(height: Array, weight: Array, sigma: NDArray[np.float64]) -> tuple[Array, Array]:
+    """Mean height and its variance around each cell, over cells that count by their weight."""
+    total = float(weight.sum()) or 1.0
+    mean, square = float((height * weight).sum()) / total, float((height**2 * weight).sum()) / total
+    usual = _mean_around(height, weight, mean, 0.05, sigma)
+    return usual, np.maximum(_mean_around(height**2, weight, square, 0.05, sigma) - usual**2, np.float32(0.05))
+
+
+def _depth_share(depth: NDArray[np.float64]) -> Array:
+    begins, ends = CORTEX_ENDS_MM
+    share: Array = np.clip((depth - begins) / (ends - begins), 0, 1).astype(np.float32)
+    return share
+
+
+def _white_on_t1(t1: Array, deep: Mask, shell: Mask, cell_mm: NDArray[np.float64]) -> Array:
+    """How much each cell is white matter on T1: 1 at its level, 0 at the median of what lies as deep as cortex."""
+    white, spread = _mode(t1[deep]) if deep.sum() >= 50 else (float(np.median(t1)), 1.0)
+    normal = deep & (np.abs(t1 - white) < 2.5 * spread)
+    level = np.float32(white) + _mean_around(t1 - np.float32(white), normal, 0.0, 0.02, FIELD_MM / cell_mm)
+    grey = float(np.median((t1 - level)[shell])) if shell.any() else 0.0
+    share: Array = np.clip(1 - (t1 - level) / np.float32(grey or 1.0), 0, 1)
+    return share
 
 
 def height_above(signal: Array, level: Array, spread: float) -> Array:
@@ -206,9 +258,10 @@ def _mode(values: NDArray[np.floating], above: bool = False) -> tuple[float, flo
     return centre, width
 
 
-def _mean_around(values: Array, which: Mask, default: float, pull: float, sigma: NDArray[np.float64]) -> Array:
-    """Mean of the chosen cells around each cell, drawn to the default where they are few."""
-    weight = ndimage.gaussian_filter(which.astype(np.float32), sigma, truncate=2.5)
-    total = ndimage.gaussian_filter(np.where(which, values, 0).astype(np.float32), sigma, truncate=2.5)
+def _mean_around(values: Array, which: Mask | Array, default: float, pull: float, sigma: NDArray[np.float64]) -> Array:
+    """Mean of the chosen (or weighted) cells around each cell, drawn to the default where they are few."""
+    chosen = which.astype(np.float32)
+    weight = ndimage.gaussian_filter(chosen, sigma, truncate=2.5)
+    total = ndimage.gaussian_filter(np.where(which, values * chosen, 0).astype(np.float32), sigma, truncate=2.5)
     mean: Array = (total + np.float32(pull * default)) / (weight + np.float32(pull))
     return mean
