@@ -7,9 +7,9 @@ from r_models import R, assert_coefficients, r_table, r_terms
 
 from thaliron_napari.cohort import synthetic_cohort
 from thaliron_napari.errors import ModelError
-from thaliron_napari.statistics import before_and_after, fit, format_fit, standardized, with_errors
+from thaliron_napari.statistics import before_and_after, fit, format_fit, standardized, study_tables, with_errors
 from thaliron_napari.statistics.diagnostics import error_check
-from thaliron_napari.statistics.text import fit_summary
+from thaliron_napari.statistics.text import fit_summary, footnotes
 
 
 @pytest.mark.parametrize("errors", ["ols", "hc1", "hc3", "cluster"])
@@ -97,6 +97,7 @@ def test_duplicate_ids_are_said_unless_clustered_by() -> None:
     assert note in format_fit(fit(twice, "chi_ppb", ["age"]))
     assert fit(twice, "chi_ppb", ["age"], errors="cluster", cluster="id").notes == ()
     assert fit(table, "chi_ppb", ["age"]).notes == ()
+    assert [footnotes(part).count(note) for part in study_tables(twice)] == [1, 1]
     (one,) = fit(twice.iloc[:-1], "chi_ppb", ["age"]).notes
     assert one.startswith("1 id stands in more than one row")
 

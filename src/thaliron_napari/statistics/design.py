@@ -22,6 +22,8 @@ CONSTANT = "constant"
 # a few hundred roundings of float64, and far below what any measured column, even Filip's tenth power, leaves.
 _COLLINEAR = 1e-13
 
+_LARGEST = 1e100  # squares and their sums stay far from float64's limits
+
 _CATEGORY = re.compile(r"category\((?P<column>.+)\)")
 
 
@@ -228,6 +230,11 @@ def _check_design(design: pd.DataFrame, response: pd.Series, n_missing: int) -> 
     outcome = response.to_numpy()
     if np.ptp(outcome) == 0:
         raise ModelError(f"the outcome {response.name!r} is {outcome[0]:g} in all {n} rows used{missing}")
+    for name, column in zip((*design.columns, response.name), (*values.T, outcome), strict=True):
+        if not 1 / _LARGEST < (size := float(np.abs(column).max())) < _LARGEST:
+            raise ModelError(
+                f"column {str(name)!r} is {size:.0e} in size, beyond what can be computed; change its unit"
+            )
 
 
 def _check_collinear(names: Sequence[str], solved: Solved) -> None:

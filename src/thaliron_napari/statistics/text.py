@@ -102,11 +102,12 @@ def footnotes(table: StudyTable, correction: str | None = None) -> tuple[str, ..
         notes.append(_correction_note(correction, f"{before} before and {after} after adjustment"))
     if table.adjustment:
         notes.append(f"Adjusted for: {', '.join(table.adjustment)}" if _one_predictor(table) else _together(table))
-    fits = [fit for row in table.rows for fit in (row.before_fit, row.after_fit) if fit and fit.n_missing]
-    if fits:
+    fits = [fit for row in table.rows for fit in (row.before_fit, row.after_fit) if fit]
+    if short := [fit for fit in fits if fit.n_missing]:
         notes.append(
-            f"Where n is below {fits[0].n_used + fits[0].n_missing}, the other cases miss a value of that model"
+            f"Where n is below {short[0].n_used + short[0].n_missing}, the other cases miss a value of that model"
         )
+    notes += dict.fromkeys(note for fit in fits for note in fit.notes)
     return (*notes, *table.notes)
 
 
