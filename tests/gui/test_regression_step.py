@@ -1,6 +1,7 @@
 """The step Regression by mouse and keys: the study's numbers, a case added and completed, and input that is wrong."""
 
 import csv
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from thaliron_napari.case import Case, CsfCircle
 from thaliron_napari.case.csf import place_circle
 from thaliron_napari.case.thalamus import set_contour
 from thaliron_napari.cohort import read_table, synthetic_cohort
+from thaliron_napari.cohort.agreement import compare_readings
 from thaliron_napari.errors import TableError
 from thaliron_napari.imaging import Grid, Volume
 from thaliron_napari.statistics import fit, study_columns
@@ -26,6 +28,7 @@ from thaliron_napari.statistics.logistic import fit_logistic
 from thaliron_napari.viewer.app import make_window
 from thaliron_napari.viewer.cohort_table import set_cell
 from thaliron_napari.viewer.ladder_dialog import HISTOGRAMS, QUANTILES
+from thaliron_napari.viewer.scripted_reader import wait_until
 from thaliron_napari.viewer.steps.regression import RegressionStep
 
 with (Path(__file__).parents[1] / "reference" / "study_tables.csv").open(encoding="utf-8") as file:
@@ -464,3 +467,47 @@ def test_the_cohort_is_described(step: RegressionStep) -> None:
     mean, sd = (float(words) for words in age[1].split(" ± "))
     assert (mean, sd) == pytest.approx((step.table["age"].mean(), step.table["age"].std()), abs=0.5)
     assert age[4] == "95"
+
+
+def test_power_finds_the_missing_one(step: RegressionStep) -> None:
+    press(step, "Synthetic cohort")
+    press(step, "Power…")
+    power = step.power
+    assert power.n.value() == 95
+    power.r.setValue(0.28)
+    assert "power 0.788" in power.answer.text()
+    power.unknown.setCurrentIndex(1)
+    assert "r = 0.2841" in power.answer.text()
+    power.unknown.setCurrentIndex(2)
+    assert "n = 98" in power.answer.text()
+    power.unknown.setCurrentIndex(0)
+    power.covariates.setValue(4)
+    assert "power 0.770" in power.answer.text()
+    power.n.setValue(5)
+    assert "can be tested from 8 cases on" in power.answer.text()
+    power.close()
+
+
+def test_two_readings_are_compared(step: RegressionStep, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for reader in ("anna", "ben"):
+        for case, chi in enumerate((-40.0, -30.0, -28.0, -20.0, -15.0)):
+            anat = tmp_path / reader / f"sub-{case}" / "anat"
+            anat.mkdir(parents=True)
+            record = {"id": f"sub-{case}", "values": {"chi_ppb": chi + rng.normal(), "thalamus_ml": 12 + rng.normal()}}
+            (anat / f"sub-{case}_desc-measurements.json").write_text(json.dumps(record), "utf-8")
+    step.compare(tmp_path / "anna", tmp_path / "ben")
+    wait_until(lambda: hasattr(step, "agreement"), "the agreement")
+    dialog = step.agreement
+    expected = compare_readings(tmp_path / "anna", tmp_path / "ben").numbers
+    shown = [dialog.numbers.item(row, 0).text() for row in range(dialog.numbers.rowCount())]
+    assert shown == expected["number"].tolist()
+    column = list(expected.columns).index("bias")
+    assert float(dialog.numbers.item(0, column).text()) == pytest.approx(expected["bias"].iloc[0], rel=1e-3)
+    dialog.numbers.setCurrentCell(1, 0)
+    assert "thalamus_ml" in dialog.figure.axes[0].get_xlabel() + dialog.figure.axes[0].get_ylabel()
+    dialog.export(tmp_path / "agreement.csv")
+    assert read_table(tmp_path / "agreement_cases.csv")["id"].tolist() == [f"sub-{case}" for case in range(5)]
+    dialog.close()
+    step.compare(tmp_path / "anna", tmp_path / "nobody")
+    wait_until(lambda: any("not a folder" in words for words in said()), "the refusal")

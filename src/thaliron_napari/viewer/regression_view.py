@@ -8,16 +8,12 @@ from napari.utils.notifications import show_error
 from qtpy.QtCore import QSize, Qt, Signal
 from qtpy.QtGui import QKeyEvent, QKeySequence
 from qtpy.QtWidgets import (
-    QAbstractItemView,
     QCheckBox,
     QComboBox,
     QHBoxLayout,
-    QHeaderView,
     QLabel,
     QLineEdit,
     QSplitter,
-    QTableWidget,
-    QTableWidgetItem,
     QVBoxLayout,
     QWidget,
 )
@@ -26,6 +22,7 @@ from thaliron_napari.errors import ThalIronError
 from thaliron_napari.viewer.checks import Checks, scrolled
 from thaliron_napari.viewer.cohort_part import CohortPart
 from thaliron_napari.viewer.cohort_table import meaning
+from thaliron_napari.viewer.regression_lines import result_cell, result_table
 from thaliron_napari.viewer.regression_plot import RegressionPlot
 from thaliron_napari.viewer.regression_rows import (
     PRESETS,
@@ -38,7 +35,6 @@ from thaliron_napari.viewer.regression_rows import (
 )
 from thaliron_napari.viewer.steps.step import button, text
 
-_HEADER = ("", "Before:\ncoefficient", "\n95% CI", "\nP", "\nn", "After:\ncoefficient", "\n95% CI", "\nP", "\nn")
 _BEFORE_CELLS = range(1, 5)
 _ERRORS = {"usual errors": "ols", "robust errors (HC1)": "hc1", "robust errors (HC3)": "hc3"}
 _CLUSTER = "errors by "
@@ -277,7 +273,7 @@ class RegressionView(QWidget):
         column.addLayout(row, 1)
         self.title = text()
         column.addWidget(self.title)
-        self.result = _result_table()
+        self.result = result_table()
         self.result.currentCellChanged.connect(self._plot_cell)
         self.result.horizontalHeader().sectionResized.connect(self._fit_height)
         column.addWidget(self.result)
@@ -339,7 +335,7 @@ class RegressionView(QWidget):
         self.result.setRowCount(len(results.lines))
         for r, line in enumerate(results.lines):
             for c, cell in enumerate(line.cells):
-                self.result.setItem(r, c, _cell(cell, c))
+                self.result.setItem(r, c, result_cell(cell, c))
         self._fit_height()
         row = place[0] if 0 <= place[0] < len(results.lines) else 0
         if results.lines:
@@ -381,31 +377,3 @@ def _column() -> tuple[QWidget, QVBoxLayout]:
     column.setContentsMargins(0, 0, 0, 0)
     column.setSpacing(4)
     return part, column
-
-
-def _result_table() -> QTableWidget:
-    table = QTableWidget(0, len(_HEADER))
-    table.setHorizontalHeaderLabels(_HEADER)
-    table.verticalHeader().setVisible(False)
-    table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-    table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-    table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-    table.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
-    table.setToolTip("Click a line to plot it; its cells of before or after adjustment choose which fit.")
-    header = table.horizontalHeader()
-    header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-    header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-    header.setMinimumSectionSize(24)
-    return table
-
-
-def _cell(words: str, column: int) -> QTableWidgetItem:
-    item = QTableWidgetItem(words)
-    if column:
-        item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-    if words.endswith("*"):
-        font = item.font()
-        font.setBold(True)
-        item.setFont(font)
-    item.setToolTip(words)
-    return item

@@ -15,6 +15,7 @@ from qtpy.QtWidgets import QApplication, QDockWidget, QFileDialog
 from thaliron_napari.errors import TableError, ThalIronError
 from thaliron_napari.viewer.reading import Reading
 from thaliron_napari.viewer.steps.step import Step, button, text
+from thaliron_napari.viewer.work import run_in_background
 
 _TABLES = "Tables (*.csv *.tsv *.xlsx *.dta *.json)"
 _COVARIATES = ("age", "sex", "duration", "dmt", "edss")
@@ -53,6 +54,10 @@ class RegressionStep(Step):
         self.add_row(
             button("Open wide view", "The cohort, its models and their plots, side by side.", self.open_view),
             button("Export tables…", "Write the study's tables, diagnostics and a report.", self.ask_export),
+        )
+        self.add_row(
+            button("Power…", "Of n, r and power, find the missing one.", self.open_power),
+            button("Agreement…", "Compare two readers, or two readings, of the same cases.", self.ask_agreement),
         )
         self.count = text()
         self.note = text()
@@ -215,6 +220,39 @@ class RegressionStep(Step):
         show_info(f"{len(written)} files written to {folder}, report.html among them")
         return True
 
+    def open_power(self) -> None:
+        """Open the power of a correlation, for as many cases as the cohort has."""
+        with _Waiting():
+            self._wait_for_statistics()
+            from thaliron_napari.viewer.power_dialog import PowerDialog
+
+            cases = len(self.table) if self.table is not None else 95
+            self.power = PowerDialog(self, str(self.reading.viewer.theme), cases)
+        self.power.show()
+
+    def ask_agreement(self) -> None:
+        """Let the reader choose the folders of two readings."""
+        folders = []
+        for which in ("first", "second"):
+            folder = QFileDialog.getExistingDirectory(self, f"Derivatives of the {which} reading")
+            if not folder:
+                return
+            folders.append(Path(folder))
+        self.compare(folders[0], folders[1])
+
+    def compare(self, first: Path, second: Path) -> None:
+        """Compare two readings beside the window, and show how they agree."""
+
+        def show(found: Any) -> None:
+            from thaliron_napari.viewer.agreement_dialog import AgreementDialog
+
+            readers = (first.name, second.name)
+            self.agreement = AgreementDialog(self, str(self.reading.viewer.theme), readers, found)
+            self.agreement.show()
+
+        self._wait_for_statistics()
+        run_in_background(lambda _progress: _compare(first, second), owner=self, finished=show, name="agreement")
+
     def open_view(self) -> None:
         """Open the wide view, also where it was closed."""
         view = self.view
@@ -317,6 +355,12 @@ class RegressionStep(Step):
         # Two threads that import one package at a time can see it half made, so the import under way ends first.
         if self._imports.is_alive():
             self._imports.join()
+
+
+def _compare(first: Path, second: Path) -> Any:
+    from thaliron_napari.cohort.agreement import compare_readings
+
+    return compare_readings(first, second)
 
 
 class _Waiting:
