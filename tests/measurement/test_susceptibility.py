@@ -179,7 +179,7 @@ def test_its_standard_error_covers_the_truth_in_draws_of_the_phantoms_own_noise(
         errors.append(relative_se_ppb(thalamus, csf, voxels_per_sample(values, labels, qsm.spacing)))
         off.append(relative_ppb(thalamus, csf) - truth.relative_ppb)
     assert (np.abs(off) <= 1.96 * np.array(errors)).sum() >= 9
-    assert np.mean(errors) < 1
+    assert np.mean(errors) < 1.2
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.5, 0.8])

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-MAP_ERROR_PPB = 0.5
+MAP_ERROR_PPB = 0.8
 """What the inversion of the field leaves in a difference of two regions' means, however little noise there is.
 
-As measured on the phantom (``benchmarks/csf.py``): no number of voxels averages it out.
+Root mean square over eight phantoms, thalami against two circles of 3 mm, noise averaged out (``benchmarks/csf.py``).
 """
 
 REACH_MM = 1.5  # how far noise is alike
