@@ -62,7 +62,7 @@ def test_sidecars_say_what_it_came_from(head, read_case: Case, tmp_path: Path) -
     assert (beside["SpatialReference"], beside["Sources"][0], beside["SourceHashes"][uri]) == (uri, uri, digest)
     assert (beside["Reader"], beside["Labels"]["1"]) == ("me", "left thalamus")
     circles = json.loads(anat["sub-ball_space-QSM_desc-csf_mask.json"].read_text("utf-8"))["Circles"]
-    assert np.allclose(circles["left"]["CentreRasMm"][:2], head.atria["left"][:2], atol=0.01)
+    assert np.allclose(circles["left"][0]["CentreRasMm"][:2], head.atria["left"][:2], atol=0.01)
     review = json.loads(anat["sub-ball_space-FLAIR_desc-lesions_dseg.json"].read_text("utf-8"))["Lesions"]
     assert {number: lesion["state"] for number, lesion in review.items()} == {"1": "accepted", "2": "proposed"}
     assert json.loads((tmp_path / "dataset_description.json").read_text("utf-8"))["DatasetType"] == "derivative"

@@ -143,7 +143,7 @@ class Case:
         edits = [self.history.take(number) for number in range(len(self.journal) - came, len(self.journal))]
         for edit in edits:
             if edit is not None:
-                self.changed.emit(edit)
+                self._tell(edit)
         if behind:
             self._recovered = True  # once, also where the disk keeps the lock from being had
             self.apply(self.history.recovery(behind))
@@ -167,7 +167,7 @@ class Case:
         edit = edit.signed(self.reader)
         edit.apply(self.annotations)
         self.history.did(self.journal.append({"do": edit.to_json()}), edit)
-        self.changed.emit(edit)
+        self._tell(edit)
 
     def undo(self) -> Edit | None:
         """Take the last action back, with all that was joined to it; return it, or None where there is none."""
@@ -251,9 +251,12 @@ class Case:
 
     @cached_property
     def normal_tissue(self) -> NormalTissue:
-        """What normal tissue looks like on this FLAIR, estimated once."""
+        """What normal tissue looks like on this FLAIR, by the T1 too where it lies on it; until that moves."""
+        from thaliron_napari.case.on_flair import fits, on_flair
+
         flair = self.volume("flair")
-        return normal_tissue(flair.data, flair.spacing)
+        t1 = on_flair(self, "t1") if fits(self, "t1") else None
+        return normal_tissue(flair.data, flair.spacing, t1=t1)
 
     def volume(self, role: Role) -> Volume:
         """Image by its role.
@@ -266,6 +269,12 @@ class Case:
         if role not in self.images:
             raise CaseError(f"There is no {ROLE_NAME[role]} in this case; choose one in the step Study.")
         return self.images[role]
+
+    def _tell(self, edit: Edit) -> None:
+        """Tell of a change, and forget what was true of the images as they lay before."""
+        if edit.touches("registration/t1"):
+            vars(self).pop("normal_tissue", None)
+        self.changed.emit(edit)
 
     def _move(self, verb: Literal["undo", "redo"]) -> Edit | None:
         self.claim()
@@ -281,7 +290,7 @@ class Case:
     def _move_one(self, verb: Literal["undo", "redo"], edit: Edit) -> Edit:
         acted = self.history.undo() if verb == "undo" else self.history.redo()
         self.journal.append({verb: edit.words, "reader": self.reader, "time": now()})
-        self.changed.emit(acted)
+        self._tell(acted)
         return edit
 
     def _begin(self) -> None:

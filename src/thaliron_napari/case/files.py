@@ -183,17 +183,19 @@ def _write_map(case: Case, name: str, labels: NDArray[Any], sidecar: dict[str, A
     return files
 
 
-def _circles(case: Case) -> dict[str, Any]:
-    circles = {side: case.annotations.csf(side) for side in SIDES}
+def _circles(case: Case) -> dict[str, list[dict[str, Any]]]:
     grid = case.images["qsm"].grid
     return {
-        side: {
-            "CentreRasMm": [round(float(v), 3) for v in grid.world(np.array(circle.centre))],
-            "RadiusMm": circle.radius_mm,
-            "Slice": round(circle.centre[0]),
-        }
-        for side, circle in circles.items()
-        if circle is not None
+        side: [
+            {
+                "CentreRasMm": [round(float(v), 3) for v in grid.world(np.array(circle.centre))],
+                "RadiusMm": circle.radius_mm,
+                "Slice": round(circle.centre[0]),
+            }
+            for circle in case.annotations.csf_circles(side)
+        ]
+        for side in SIDES
+        if case.annotations.csf_circles(side)
     }
 
 

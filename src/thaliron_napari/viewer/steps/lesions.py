@@ -118,7 +118,8 @@ class LesionStep(Step):
         self.reading.display.show("flair")
         super().enter()
         case = self.reading.case
-        if case is None or "flair" not in case.images or self._prepared is case:
+        known = self._prepared is case and "normal_tissue" in vars(case)
+        if case is None or "flair" not in case.images or known:
             return
         self._prepared = case
         run_in_background(
