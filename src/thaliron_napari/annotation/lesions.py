@@ -168,7 +168,8 @@ def lesion_in_box(
         # The default growth alone chooses the box, so that all sensitivities see the same one and remain nested.
         if not near.any():
             break
-        steps[near] += 1
+        steps[near] += 2 if mask.mean() > 0.6 else 1  # what fills a box is far larger
+        steps = np.minimum(steps, len(REACH_MM) - 1)
     if sensitivity == 0.5:
         return scene.box, mask
     return scene.box, _grow(scene, float(np.interp(sensitivity, [0, 0.5, 1], [0, default, 1])))
@@ -308,7 +309,10 @@ def _grow(scene: _Scene, sensitivity: float) -> Mask:
     opened = part & ~eroded(~thick, ball(NECK_MM + 0.5 * scene.spacing.min(), scene.spacing))
     filled = holes_filled(pieces_with(seeds, opened))
     grown = np.zeros_like(bright)
-    grown[room] = pieces_with(seeds, filled & np.pad(scene.reach[room], 1))[1:-1, 1:-1, 1:-1]
+    barred = filled & ~np.pad(scene.reach[room], 1)
+    if barred.any():
+        filled = pieces_with(seeds, filled & ~barred)
+    grown[room] = filled[1:-1, 1:-1, 1:-1]
     return grown
 
 
@@ -316,9 +320,12 @@ def _before_leak(scene: _Scene) -> tuple[float, Mask]:
     """The default growth, or the last before a small lesion leaks, and the sensitivity that gives it."""
     ml = float(np.prod(scene.spacing)) / 1000
     default, mask = 0.5, _grow(scene, 0.5)
+    tightest = _grow(scene, TIGHTER[-1])
+    if tightest.sum() * ml >= SMALL_ML:  # then none between is small: spares large lesions the time
+        return default, mask
     volume_ml = mask.sum() * ml
     for sensitivity in TIGHTER:
-        tighter = _grow(scene, sensitivity)
+        tighter = tightest if sensitivity == TIGHTER[-1] else _grow(scene, sensitivity)
         tighter_ml = tighter.sum() * ml
         if tighter_ml < SMALL_ML and volume_ml > max(LEAK * tighter_ml, tighter_ml + LEAK_ML):
             default, mask = sensitivity, tighter
