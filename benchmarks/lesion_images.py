@@ -22,7 +22,7 @@ class Case(NamedTuple):
     t1: np.ndarray  # on the FLAIR's grid
     labels: np.ndarray
     spacing: np.ndarray
-    peers: bool = False  # whether other ways of growing are worth their time here
+    peers: bool = False  # whether other ways of growing and random starts are worth their time here
 
 
 def cases(data: Path, phantoms: bool) -> Iterator[Case]:

@@ -12,7 +12,6 @@ Grow = Callable[[Index, list[Index], list[Index]], tuple[Box, np.ndarray]]
 
 def one_by_one(case: Case, single: Callable[[Index], np.ndarray]) -> Grow:
     """Grow every seed alone, and cut off what is nearer to a point outside than to a seed."""
-    everything = tuple(slice(0, n) for n in case.flair.shape)
 
     def grow(seed: Index, also: list[Index], outside: list[Index]) -> tuple[Box, np.ndarray]:
         grown = np.logical_or.reduce([single(point) for point in (seed, *also)])
@@ -23,7 +22,9 @@ def one_by_one(case: Case, single: Callable[[Index], np.ndarray]) -> Grow:
                 for points in ((seed, *also), outside)
             )
             grown[tuple(places[to_outside < to_seed].T)] = False
-        return everything, grown
+        grown[seed] = True
+        box = ndimage.find_objects(grown.astype(np.uint8))[0]
+        return box, grown[box]
 
     return grow
 

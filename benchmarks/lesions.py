@@ -11,9 +11,9 @@ first clicks that leak (more than 3 times the lesion), first clicks that were re
 Images (`lesion_images.py`): a patient with multiple sclerosis at 1 mm (three raters' consensus; the folder is given by
 --data, THALIRON_TEST_DATA or ../shared/data), the same averaged to slices of 4 mm, with noise and bias, and with
 confluent lesions of some 40 ml made around its ventricles; phantoms. Settings are chosen by the mean over all of them.
---random N starts N times at random voxels of each lesion. Other ways (`lesion_peers.py`) get the same clicks; what
-knows one seed grows each alone, and what lies nearer to a point outside than to a seed is taken off. --speed shows
-milliseconds of a click, and of a drag on from it, by the size of image and lesion; --plot draws them.
+--random N starts N times at random voxels of each lesion, where other ways are shown. Those (`lesion_peers.py`) get the
+same clicks; what knows one seed grows each alone, and what lies nearer to a point outside than to a seed is taken off.
+--speed shows milliseconds of a click, and of a drag on from it, by the size of image and lesion; --plot draws them.
 """
 
 import argparse
@@ -184,7 +184,7 @@ def table(case: Case, random: int) -> dict[str, dict[str, object]]:
         made |= {name: way(case) for name, way in PEERS.items()}
     rows = {name: read(case, grow) for name, grow in made.items()}
     rng = np.random.default_rng(1)
-    for number in range(random):
+    for number in range(random if case.peers else 0):
         rows[f"ThalIron, random {number + 1}"] = read(case, made["ThalIron"], random_starts(case, rng))
     return rows
 
@@ -208,7 +208,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     default = os.environ.get("THALIRON_TEST_DATA", Path(__file__).resolve().parents[2] / "shared" / "data")
     parser.add_argument("--data", type=Path, default=default, help="folder of the openly licensed images")
-    parser.add_argument("--random", type=int, default=0, metavar="N", help="start N times at random voxels")
+    parser.add_argument("--random", type=int, default=0, metavar="N", help="start N times at random voxels, too")
     parser.add_argument("--no-phantom", action="store_true")
     parser.add_argument("--speed", action="store_true")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="draw the speed (measures it, too)")
