@@ -511,3 +511,26 @@ def test_two_readings_are_compared(step: RegressionStep, tmp_path: Path) -> None
     dialog.close()
     step.compare(tmp_path / "anna", tmp_path / "nobody")
     wait_until(lambda: any("not a folder" in words for words in said()), "the refusal")
+
+
+def test_measured_cases_are_collected_and_joined_with_covariates(step: RegressionStep, tmp_path: Path) -> None:
+    for case in range(6):
+        anat = tmp_path / "thaliron" / f"sub-0{case}" / "anat"
+        anat.mkdir(parents=True)
+        record = {"id": f"sub-0{case}", "values": {"chi_ppb": -30.0 + case, "lesion_ml": 1.0 + case**2}}
+        (anat / f"sub-0{case}_desc-measurements.json").write_text(json.dumps(record), "utf-8")
+    assert not step.join(tmp_path / "none.csv")  # there is no cohort yet
+    assert step.collect(tmp_path / "thaliron")
+    assert step.table["id"].tolist() == [f"sub-0{case}" for case in range(6)]
+    covariates = pd.DataFrame({"participant_id": ["01", "02", "03", "04", "05", "77"], "age": [30, 31, 40, 45, 50, 60]})
+    covariates.to_excel(tmp_path / "covariates.xlsx", index=False)
+    assert step.join(tmp_path / "covariates.xlsx")
+    assert "cases without covariates: sub-00" in said()[-1]
+    assert "covariates without a measured case: 77" in said()[-1]
+    assert np.isnan(step.table["age"].iloc[0])
+    assert step.table["age"].iloc[1:].tolist() == [30, 31, 40, 45, 50]
+    assert step.fit("chi_ppb", ["age"])
+    assert step.view.result_rows()[0][4] == "5"
+    assert "1 left out for missing values" in step.view.notes.text()
+    step.take_back()
+    assert "age" not in step.table.columns

@@ -185,17 +185,12 @@ def _assumptions(fit: Fit) -> list[str]:
     """What the assumptions of the adjusted model are judged by, and the standardized coefficients."""
     from thaliron_napari.statistics.diagnostics import diagnose
     from thaliron_napari.statistics.models import standardized
+    from thaliron_napari.statistics.text import diagnostics_in_words
 
     found = diagnose(fit)
     beta = ", ".join(f"{name} {value:.3f}" for name, value in standardized(fit).items())
     vif = ", ".join(f"{name} {value:.2f}" for name, value in found.vif.items())
-    spread, reset = found.breusch_pagan, found.reset
-    return [
-        f"Standardized coefficients: {beta}",
-        f"VIF: {vif}",
-        f"Breusch-Pagan χ²({spread.df}) = {spread.chi2:.2f}, P {format_p(spread.p)}; "
-        f"RESET F({reset.df}, {reset.residual_df}) = {reset.f:.2f}, P {format_p(reset.p)}",
-    ]
+    return [f"Standardized coefficients: {beta}", f"VIF: {vif}", *diagnostics_in_words(found)]
 
 
 def _cells(fits: Sequence[Model], names: Sequence[str], correction: str | None) -> list[tuple[str, str, str, str]]:

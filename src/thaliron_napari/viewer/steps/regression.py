@@ -3,7 +3,7 @@
 import importlib
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,24 +12,16 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QHideEvent
 from qtpy.QtWidgets import QApplication, QDockWidget, QFileDialog
 
-from thaliron_napari.errors import TableError, ThalIronError
+from thaliron_napari.case.derivative import root_of
+from thaliron_napari.errors import ThalIronError
+from thaliron_napari.viewer import cohorts
+from thaliron_napari.viewer.cohorts import Cohort
 from thaliron_napari.viewer.reading import Reading
 from thaliron_napari.viewer.steps.step import Step, button, text
 from thaliron_napari.viewer.work import run_in_background
 
 _TABLES = "Tables (*.csv *.tsv *.xlsx *.dta *.json)"
-_COVARIATES = ("age", "sex", "duration", "dmt", "edss")
 _KEPT = 50  # changes of the cohort that can be taken back
-
-
-@dataclass(frozen=True)
-class Cohort:
-    """The table of cases (a DataFrame), the file it is from or in, whether that file has it all, and its caveat."""
-
-    table: Any
-    path: Path | None = None
-    saved: bool = True
-    note: str = ""
 
 
 class RegressionStep(Step):
@@ -50,6 +42,12 @@ class RegressionStep(Step):
         self.add_row(
             button("Add this case", "Put the numbers of the open case into the cohort, or renew them.", self.add_case),
             button("Save cohort…", "Write the cohort as CSV, TSV, Excel, Stata or JSON.", self.ask_save),
+        )
+        self.add_row(
+            button(
+                "Collect cases…", "Make the cohort of the measured cases in a derivatives folder.", self.ask_collect
+            ),
+            button("Join covariates…", "Put the columns of another table beside the cases, by ID.", self.ask_join),
         )
         self.add_row(
             button("Open wide view", "The cohort, its models and their plots, side by side.", self.open_view),
@@ -102,28 +100,40 @@ class RegressionStep(Step):
         bool
             Whether it could be read; if not, the reader is told and the cohort before stays.
         """
+        return self._change(lambda: cohorts.loaded(source), another=True)
 
-        def read() -> Cohort:
-            from thaliron_napari.cohort import read_table
+    def ask_collect(self) -> None:
+        """Let the reader choose the derivatives folder whose cases are collected."""
+        case = self.reading.case
+        start = "" if case is None or case.folder is None else str(root_of(case.folder))
+        folder = QFileDialog.getExistingDirectory(self, "Derivatives with measured cases", start)
+        if folder:
+            self.collect(Path(folder))
 
-            if not isinstance(source, str | Path):
-                return Cohort(source.reset_index(drop=True), saved=False)
-            table = read_table(source)
-            if "id" not in table.columns:
-                raise TableError(f"{source} has no column 'id' with a name for each case; add one")
-            return Cohort(table, path=Path(source))
+    def collect(self, folder: Path) -> bool:
+        """Take the measured cases of a derivatives folder in hand as a cohort."""
+        return self._change(lambda: cohorts.collected(folder), another=True)
 
-        return self._change(read, another=True)
+    def ask_join(self) -> None:
+        """Let the reader choose a table of covariates."""
+        path, _ = QFileDialog.getOpenFileName(self, "Covariates by ID", "", f"{_TABLES};;All files (*)")
+        if path:
+            self.join(Path(path))
+
+    def join(self, path: Path) -> bool:
+        """Put covariates beside the cases of the cohort by ID, and say which did not match."""
+        now, said = self.cohort, list[str]()
+        if now is None:
+            show_error("There is no cohort to join covariates to; load one, collect one, or add this case.")
+            return False
+        if not self._change(lambda: cohorts.joined(now, path, said.append)):
+            return False
+        show_info(f"Joined with {path.name}; " + ("; ".join(said) or "every case has its covariates") + ".")
+        return True
 
     def use_synthetic(self) -> bool:
         """Take the cohort that comes with the program."""
-
-        def read() -> Cohort:
-            from thaliron_napari.cohort import synthetic_cohort
-
-            return Cohort(synthetic_cohort())
-
-        return self._change(read, another=True)
+        return self._change(cohorts.synthetic, another=True)
 
     def add_case(self) -> bool:
         """Put the open case's record into the cohort; a row of the same id is renewed and keeps what was typed."""
@@ -131,19 +141,8 @@ class RegressionStep(Step):
         if case is None:
             show_error("No patient is open; choose the images in the step Study.")
             return False
-
-        def added() -> Cohort:
-            import pandas as pd
-
-            from thaliron_napari.cohort import append_case
-            from thaliron_napari.measurement import measure_case
-
-            record = measure_case(case)
-            now = self.cohort or Cohort(pd.DataFrame(columns=["id", *_COVARIATES], dtype=float))
-            table = append_case(now.table, {"id": record.id, **record.values}, replace=True)
-            return replace(now, table=table, saved=False)
-
-        if not self._change(added):
+        now = self.cohort
+        if not self._change(lambda: cohorts.with_case(now, case)):
             return False
         self.view.cohort.choose_case(self.table["id"].tolist().index(case.name))
         return True
@@ -175,7 +174,9 @@ class RegressionStep(Step):
         try:
             from thaliron_napari.cohort import write_table
 
-            write_table(self.cohort.table, path, None if path.with_suffix(".json").exists() else self._dictionary())
+            write_table(
+                self.cohort.table, path, None if path.with_suffix(".json").exists() else cohorts.dictionary(self.cohort)
+            )
         except (ThalIronError, OSError) as error:
             show_error(f"Not saved: {error}")
             return False
@@ -336,20 +337,6 @@ class RegressionStep(Step):
                 self._view.show_table(self.cohort.table, self.cohort.note, another=another)
         self.refresh()
         self.reading.cohort_changed.emit()
-
-    def _dictionary(self) -> dict[str, dict[str, Any]]:
-        from thaliron_napari.cohort import synthetic_dictionary
-        from thaliron_napari.measurement.dictionary import dictionary_of
-        from thaliron_napari.statistics.study import LABELS
-
-        assert self.cohort is not None
-        names = [str(name) for name in self.cohort.table.columns]
-        known = {name: {"Description": LABELS[name]} for name in names if name in LABELS}
-        known |= dictionary_of(names)
-        if self.cohort.note:
-            known |= {name: entry for name, entry in synthetic_dictionary().items() if name in names}
-            known["id"] = {"Description": self.cohort.note}
-        return {name: known[name] for name in names if name in known}
 
     def _wait_for_statistics(self) -> None:
         # Two threads that import one package at a time can see it half made, so the import under way ends first.
