@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import base64
-import io
 import platform
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from html import escape
 from importlib import metadata
 from pathlib import Path
@@ -16,7 +15,8 @@ import numpy as np
 from thaliron_napari import __version__
 from thaliron_napari.cohort.files import write_text
 from thaliron_napari.report.analysis import CohortAnalysis, Model, analyse_cohort
-from thaliron_napari.report.page import html_notes, html_page, html_table
+from thaliron_napari.report.figure_files import figure_bytes
+from thaliron_napari.report.page import html_list, html_notes, html_page, html_table
 from thaliron_napari.statistics.study import Description, StudyTable
 from thaliron_napari.statistics.text import (
     description_cells,
@@ -34,12 +34,12 @@ if TYPE_CHECKING:
 
 
 def write_cohort_report(table: pd.DataFrame, path: str | Path) -> Path:
-    """Write the page of a cohort: one HTML file that needs nothing but itself.
+    """Write the page of a cohort, without its excluded cases: one HTML file that needs nothing but itself.
 
     Parameters
     ----------
     table : DataFrame
-        A cohort table, as for `study_tables`.
+        A cohort table, as for `analyse_cohort`.
     path : path
         The file to write.
 
@@ -58,23 +58,26 @@ def write_cohort_report(table: pd.DataFrame, path: str | Path) -> Path:
     return path
 
 
-def cohort_page(made: CohortAnalysis) -> str:
-    """The page as text."""
+def cohort_page(made: CohortAnalysis, files: Iterable[tuple[str, str]] = ()) -> str:
+    """The page as text; `files` are names and meanings of the files that lie beside it."""
+    beside = [f"{name}: {meaning}" for name, meaning in files]
     parts = [
         "<header><p class='kicker'>ThalIron</p><h1>Thalamic susceptibility: cohort report</h1>",
-        f"<p class='lead'>{made.n} case{'s' * (made.n != 1)}</p></header>",
+        f"<p class='lead'>{escape(made.flow.sentence())}</p></header>",
         f"<p class='synthetic'><strong>Synthetic.</strong> {escape(made.synthetic)}</p>" if made.synthetic else "",
         "<h2>Cohort</h2>",
         _descriptives(made.described),
         "<h2>Regressions</h2>",
-        *[_study_table(part) for part in (made.first, made.second, made.young)],
+        *[_study_table(part, made.flow_notes) for part in (made.first, made.second, made.young)],
         "<h2>Associations with susceptibility</h2>",
         _associations(made),
+        _forest(made),
         "<h2>Adjusted models in full, and their diagnostics</h2>",
         *[_model(model) for model in made.models],
         "" if made.models else "<p>No adjusted model could be fitted; the notes under the tables say why.</p>",
         "<h2>How these numbers came about</h2>",
         _methods(made.first, made.second),
+        f"<h2>Files beside this page</h2>{html_list(beside)}" if beside else "",
     ]
     return html_page("Thalamic susceptibility: cohort report", parts)
 
@@ -87,13 +90,13 @@ def _descriptives(descriptions: Sequence[Description]) -> str:
     return html_table(cells) + html_notes(missing)
 
 
-def _study_table(table: StudyTable) -> str:
+def _study_table(table: StudyTable, notes: Sequence[str]) -> str:
     title = f"<h3>{escape(table.title)}</h3>"
     if not table.rows:
-        return title + html_notes(table.notes)
+        return title + html_notes([*table.notes, *notes])
     groups = "<tr><td></td><th colspan='4'>Before adjustment</th><th colspan='4'>After adjustment</th></tr>"
     cells = [("", *("Coefficient", "95% CI", "P", "n") * 2), *study_cells(table)]
-    return title + html_table(cells, groups=groups, gap=5) + html_notes(footnotes(table))
+    return title + html_table(cells, groups=groups, gap=5) + html_notes([*footnotes(table), *notes])
 
 
 def _associations(made: CohortAnalysis) -> str:
@@ -102,6 +105,17 @@ def _associations(made: CohortAnalysis) -> str:
     labels = [row.label for row in made.first.rows if row.before is not None]
     alt = "; ".join(f"{label} against relative susceptibility" for label in labels)
     return _picture(made.associations, alt, "Line of the unadjusted regression with the 95% band of the mean.")
+
+
+def _forest(made: CohortAnalysis) -> str:
+    if made.forest is None:
+        return ""
+    return _picture(
+        made.forest,
+        "Standardized coefficients of susceptibility before and after adjustment",
+        "Table 1 on one axis: coefficients and 95% intervals in standard deviations of the outcome for one of the "
+        "relative susceptibility, these taken as known. Filled where the interval leaves out 0.",
+    )
 
 
 def _model(model: Model) -> str:
@@ -143,12 +157,6 @@ def _methods(first: StudyTable, second: StudyTable) -> str:
 
 
 def _picture(figure: Figure, alt: str, caption: str = "") -> str:
-    from matplotlib import rc_context
-
-    out = io.BytesIO()
-    # Same numbers, same file: no date, and ids in the drawing that do not change from run to run.
-    with rc_context({"svg.hashsalt": "thaliron", "svg.fonttype": "path"}):
-        figure.savefig(out, format="svg", metadata={"Date": None}, dpi=150)
-    data = base64.b64encode(out.getvalue()).decode("ascii")
+    data = base64.b64encode(figure_bytes(figure, "svg")).decode("ascii")
     said = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
     return f"<figure><img alt='{escape(alt)}' src='data:image/svg+xml;base64,{data}'>{said}</figure>"
