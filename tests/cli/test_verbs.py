@@ -17,7 +17,7 @@ from readings import read_head
 from thaliron_napari import __version__
 from thaliron_napari.case import open_case
 from thaliron_napari.cli import main
-from thaliron_napari.cohort import read_table
+from thaliron_napari.cohort import read_table, synthetic_cohort, write_table
 from thaliron_napari.measurement import measure_case
 from thaliron_napari.measurement.from_files import measure_files
 from thaliron_napari.report import cohort as cohort_report
@@ -234,6 +234,18 @@ def test_regress_gives_the_studys_tables_on_the_synthetic_cohort(done: Run) -> N
         assert re.search(line, said)
 
 
+def test_regress_analyses_the_cases_that_are_asked_for(done: Run, refused: Run, tmp_path: Path) -> None:
+    table = synthetic_cohort()
+    young = int((table["age"] <= 50).sum())
+    said = done("regress", "synthetic", "--where", "age <= 50")
+    assert f"95 cases, {95 - young} not with age <= 50: {young} analysed" in said
+    assert "no column 'size'" in refused("regress", "synthetic", "--where", "size > 3")
+    table["excluded"] = [None] * 90 + ["image quality"] * 5
+    write_table(table, tmp_path / "cohort.csv")
+    said = done("regress", tmp_path / "cohort.csv")
+    assert "95 cases, 5 excluded (image quality 5): 90 analysed" in said
+
+
 def test_results_of_a_cohort_go_where_they_are_wanted(
     done: Run, out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -242,7 +254,9 @@ def test_results_of_a_cohort_go_where_they_are_wanted(
     monkeypatch.setattr(
         cohort_report, "write_cohort_report", lambda table, path: asked.append((len(table), path)) or path
     )
-    monkeypatch.setattr(regression, "write_regression", lambda table, path: asked.append((len(table), path)) or [path])
+    monkeypatch.setattr(
+        regression, "write_regression", lambda table, path, _where: asked.append((len(table), path)) or [path]
+    )
     (tmp_path / "c.csv").write_text("id,chi_ppb\na,1\nb,2\n")
     done("report", tmp_path / "c.csv", "--out", out / "c.html")
     done("regress", "synthetic", "--out", out)

@@ -133,6 +133,7 @@ def build_parser() -> argparse.ArgumentParser:
 
     add = verb("regress", run.regress, "fit the study's two tables to a cohort").add_argument
     add("cohort", metavar="COHORT", help=f"cohort table ({_TABLES}), or the word 'synthetic' for the one shipped")
+    add("--where", default="", metavar="CONDITION", help="analyse only these cases, such as 'age <= 50 and sex == 1'")
     add("--out", type=Path, metavar="DIR", help="write tables, diagnostics and a report into this folder")
 
     add = verb("power", run.power, "of n, r and power of one correlation, compute the missing one").add_argument

@@ -228,16 +228,19 @@ def cohort(options: argparse.Namespace) -> None:
 def regress(options: argparse.Namespace) -> None:
     """Print the study's tables of a cohort and write its folder of results."""
     from thaliron_napari.cohort import read_table, synthetic_cohort, synthetic_note
+    from thaliron_napari.cohort.inclusion import included
     from thaliron_napari.statistics import age_subgroup, describe, format_descriptions, format_tables, study_tables
 
     table = synthetic_cohort() if options.cohort == "synthetic" else read_table(options.cohort)
     note = synthetic_note(table)
-    print(format_descriptions(describe(table)))
-    print(format_tables(*study_tables(table), age_subgroup(table), notes=[note] if note else []), end="")
+    analysed, flow = included(table, options.where)
+    notes = ([note] if note else []) + ([flow.sentence()] if flow.analysed < flow.seen else [])
+    print(format_descriptions(describe(analysed)))
+    print(format_tables(*study_tables(analysed), age_subgroup(analysed), notes=notes), end="")
     if options.out:
         from thaliron_napari.report.regression import write_regression
 
-        written = write_regression(table, options.out)
+        written = write_regression(table, options.out, options.where)
         print(f"\n{len(written)} files in {options.out}, report.html among them")
 
 

@@ -56,6 +56,11 @@ class CohortPart(QWidget):
         row.addStretch(1)
         column.addLayout(row)
 
+    @property
+    def asked(self) -> str:
+        """The condition in force; empty where there is none."""
+        return self._condition
+
     def show_table(self, table: Any, *, another: bool = False) -> None:
         """Show a cohort; another one starts without a condition."""
         self.table = table

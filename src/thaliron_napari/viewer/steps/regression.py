@@ -13,7 +13,7 @@ from qtpy.QtGui import QHideEvent
 from qtpy.QtWidgets import QApplication, QDockWidget, QFileDialog
 
 from thaliron_napari.case.derivative import root_of
-from thaliron_napari.errors import ThalIronError
+from thaliron_napari.errors import TableError, ThalIronError
 from thaliron_napari.viewer import cohorts
 from thaliron_napari.viewer.cohorts import Cohort
 from thaliron_napari.viewer.reading import Reading
@@ -35,6 +35,9 @@ class RegressionStep(Step):
         self._before: list[Cohort] = []
         self._view: Any = None
         self._imports = threading.Thread(target=_import_statistics, name="statistics")
+        self.export_button = button(
+            "Export tables…", "Write tables, plots, a report, and what fits them again in R and Stata.", self.ask_export
+        )
         self.add_row(
             button("Load cohort…", "Read a table of measured cases: CSV, TSV, Excel, Stata or JSON.", self.ask_load),
             button("Synthetic cohort", "The cohort that comes with the program: nobody's data.", self.use_synthetic),
@@ -51,7 +54,7 @@ class RegressionStep(Step):
         )
         self.add_row(
             button("Open wide view", "The cohort, its models and their plots, side by side.", self.open_view),
-            button("Export tables…", "Write the study's tables, diagnostics and a report.", self.ask_export),
+            self.export_button,
         )
         self.add_row(
             button("Power…", "Of n, r and power, find the missing one.", self.open_power),
@@ -199,27 +202,38 @@ class RegressionStep(Step):
             return self.view.preset(name)
 
     def ask_export(self) -> None:
-        """Let the reader choose a folder for the tables."""
+        """Let the reader choose a folder for the tables, and write them beside the window."""
         folder = QFileDialog.getExistingDirectory(self, "Export the tables into a folder")
-        if folder:
-            self.export(Path(folder))
+        if folder and self.cohort is not None:
+            self._wait_for_statistics()
+            table, asked, out = self.cohort.table, self._asked(), Path(folder)
+            self.export_button.setEnabled(False)
+            run_in_background(
+                lambda _progress: _write(table, out, asked),
+                owner=self,
+                finished=lambda written: show_info(f"{len(written)} files written to {out}, report.html among them"),
+                ended=lambda: self.export_button.setEnabled(True),
+                name="export of tables",
+            )
 
     def export(self, folder: Path) -> bool:
-        """Write what ``thaliron regress`` writes into a folder."""
+        """Write what ``thaliron regress`` writes into a folder, and wait for it."""
         if self.cohort is None:
             show_error("There is no cohort to export tables of; load one, or add this case.")
             return False
         try:
             with _Waiting():
                 self._wait_for_statistics()
-                from thaliron_napari.report.regression import write_regression
-
-                written = write_regression(self.cohort.table, folder)
-        except (ThalIronError, OSError) as error:
+                written = _write(self.cohort.table, folder, self._asked())
+        except ThalIronError as error:
             show_error(f"Not exported: {error}")
             return False
         show_info(f"{len(written)} files written to {folder}, report.html among them")
         return True
+
+    def _asked(self) -> str:
+        """The condition that analysed cases fulfil."""
+        return self._view.part.asked if self._view is not None else ""
 
     def open_power(self) -> None:
         """Open the power of a correlation, for as many cases as the cohort has."""
@@ -342,6 +356,15 @@ class RegressionStep(Step):
         # Two threads that import one package at a time can see it half made, so the import under way ends first.
         if self._imports.is_alive():
             self._imports.join()
+
+
+def _write(table: Any, folder: Path, condition: str) -> list[Path]:
+    from thaliron_napari.report.regression import write_regression
+
+    try:
+        return write_regression(table, folder, condition)
+    except OSError as error:
+        raise TableError(f"the tables cannot be written to {folder} ({error.strerror or error})") from error
 
 
 def _compare(first: Path, second: Path) -> Any:
