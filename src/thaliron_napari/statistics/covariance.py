@@ -1,4 +1,4 @@
-"""Covariance of coefficients that does not take the residuals for alike, or the rows for independent."""
+"""Standard errors that do not take the residuals for alike, or the rows for independent, by statsmodels."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from thaliron_napari.errors import ModelError
+from thaliron_napari.statistics.least_squares import Solved
 
 ERRORS: Mapping[str, str] = {
     "ols": "as least squares has them",
@@ -26,56 +27,48 @@ def check_errors(errors: str, cluster: str | None) -> None:
         raise ModelError(f"a column of clusters ({cluster!r}) goes with errors of the kind 'cluster', not {errors!r}")
 
 
-def hc_covariance(x: np.ndarray, residuals: np.ndarray, bread: np.ndarray, kind: str) -> np.ndarray:
-    """Covariance of least squares' coefficients where each row has a variance of its own.
+def covariance_of(solved: Solved, errors: str, clusters: np.ndarray | None = None) -> np.ndarray:
+    """Covariance (k, k) of least squares' coefficients.
 
     Parameters
     ----------
-    x : ndarray (n, k)
-        Design.
-    residuals : ndarray (n,)
-    bread : ndarray (k, k)
-        Inverse of x'x.
-    kind : {"hc1", "hc3"}
+    solved : Solved
+    errors : {"ols", "hc1", "hc3", "cluster"}
         HC1 is White's (1980) times n / (n - k), as Stata's ``vce(robust)``. HC3 divides each residual by 1 - leverage
-        (MacKinnon and White 1985), as Stata's ``vce(hc3)``; Long and Ervin (2000) advise it below 250 rows.
+        (MacKinnon and White 1985), as Stata's ``vce(hc3)``; Long and Ervin (2000) advise it below 250 rows. Clustered
+        errors (Liang and Zeger 1986) have the factor G / (G - 1) (n - 1) / (n - k) for G clusters, as Stata's
+        ``vce(cluster column)``.
+    clusters : ndarray (n,) of int, optional
+        Cluster of each row, for clustered errors.
 
     Raises
     ------
     ModelError
         For HC3 where a row has a leverage of 1: its residual is zero whatever its variance.
     """
-    n, k = x.shape
-    if kind == "hc1":
-        return np.asarray(_sandwich(x * residuals[:, None], bread) * (n / (n - k)))
-    leverage = np.einsum("ij,ij->i", x @ bread, x)
-    alone = leverage > 1 - 1e-10
-    if alone.any():
-        count = int(alone.sum())
+    from statsmodels.stats.outliers_influence import OLSInfluence
+    from statsmodels.stats.sandwich_covariance import cov_cluster, cov_white_simple
+
+    results = solved.results
+    # A sandwich of what each row moves the coefficients by rounds less than one about the inverse of x'x.
+    moved, bread = results.model.pinv_wexog.T, np.eye(len(solved.lengths))
+    if errors == "cluster":
+        found = cov_cluster((moved * results.resid[:, None], bread), clusters)
+    elif errors == "hc1":
+        found = cov_white_simple((moved * results.resid[:, None], bread))
+    elif errors == "hc3":
+        influence = OLSInfluence(results)
+        _check_leverage(influence.hat_matrix_diag)
+        found = cov_white_simple((moved * influence.resid_press[:, None], bread), use_correction=False)
+    else:
+        found = results.cov_params()
+    return np.asarray(found / np.outer(solved.lengths, solved.lengths))
+
+
+def _check_leverage(leverage: np.ndarray) -> None:
+    count = int((leverage > 1 - 1e-10).sum())
+    if count:
         raise ModelError(
             f"{count} row{'s' * (count != 1)} alone fix{'es' * (count == 1)} a coefficient (leverage 1), for which "
             "HC3 has no variance; use HC1, or leave out that row or the column that only it has"
         )
-    return _sandwich(x * (residuals / (1 - leverage))[:, None], bread)
-
-
-def cluster_covariance(scores: np.ndarray, bread: np.ndarray, clusters: np.ndarray) -> np.ndarray:
-    """Covariance of coefficients where rows of one cluster may go together, without any small-sample factor.
-
-    Parameters
-    ----------
-    scores : ndarray (n, k)
-        Each row's share in the gradient: for least squares, the row of the design times its residual.
-    bread : ndarray (k, k)
-        Inverse of the information.
-    clusters : ndarray (n,) of int
-        Cluster of each row, numbered from 0 (Liang and Zeger 1986).
-    """
-    summed = np.zeros((int(clusters.max()) + 1, scores.shape[1]))
-    np.add.at(summed, clusters, scores)
-    return _sandwich(summed, bread)
-
-
-def _sandwich(scores: np.ndarray, bread: np.ndarray) -> np.ndarray:
-    half = scores @ bread
-    return np.asarray(half.T @ half)

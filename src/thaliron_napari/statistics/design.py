@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from thaliron_napari.errors import ModelError
-from thaliron_napari.statistics.least_squares import Solved, solve
+from thaliron_napari.statistics.least_squares import column_lengths
 from thaliron_napari.statistics.transforms import rows_in_words, term
 
 if TYPE_CHECKING:
@@ -33,7 +33,6 @@ class Rows:
 
     `design` (n, k) begins with the constant; `response` (n,); both have the labels of the table's index. `clusters`
     (n,) numbers the cluster of each row from 0, where errors are clustered. `notes` are sentences for the reader.
-    `solved` is their least squares.
     """
 
     design: pd.DataFrame
@@ -42,7 +41,6 @@ class Rows:
     references: Mapping[str, str]
     clusters: np.ndarray | None
     notes: tuple[str, ...]
-    solved: Solved
 
 
 def complete_rows(
@@ -89,8 +87,7 @@ def complete_rows(
     response = response[complete]
     design, levels = _design([column[complete] for column in columns], references or {})
     _check_design(design, response, n_missing)
-    solved = solve(design.to_numpy(), response.to_numpy())
-    _check_collinear([str(name) for name in design.columns], solved)
+    _check_collinear(design)
     repeated = _repeated_ids(table, complete) if cluster is None else None
     return Rows(
         design=design,
@@ -99,7 +96,6 @@ def complete_rows(
         references=levels,
         clusters=_codes(groups[0][complete]) if groups else None,
         notes=(repeated,) if repeated else (),
-        solved=solved,
     )
 
 
@@ -237,15 +233,20 @@ def _check_design(design: pd.DataFrame, response: pd.Series, n_missing: int) -> 
             )
 
 
-def _check_collinear(names: Sequence[str], solved: Solved) -> None:
+def _check_collinear(design: pd.DataFrame) -> None:
     """Raise ModelError naming the first column that the columns before it determine, and those that do it."""
-    r = solved.triangle
+    names = [str(name) for name in design.columns]
+    x = design.to_numpy()
+    x = x / column_lengths(x)
+    r = np.linalg.qr(x, mode="r")
     left = np.abs(np.diag(r)) / np.linalg.norm(r, axis=0)
-    if left.min() >= _COLLINEAR and np.linalg.matrix_rank(r) == len(names):
+    # Twice the usual tolerance, so that statsmodels, which counts the rank again, never finds it lacking after this.
+    rank = np.linalg.matrix_rank(r, rtol=2 * len(names) * np.finfo(np.float64).eps)
+    if left.min() >= _COLLINEAR and rank == len(names):
         return
     # Many columns together can lack rank with something left of each; then it is the one with the least left.
     j = int(np.argmax(left < _COLLINEAR)) if left.min() < _COLLINEAR else int(np.argmin(left))
-    weights = np.linalg.lstsq(solved.x[:, :j], solved.x[:, j], rcond=None)[0]
+    weights = np.linalg.lstsq(x[:, :j], x[:, j], rcond=None)[0]
     others = [name for name, w in zip(names[:j], weights, strict=True) if abs(w) > 1e-6 and name != CONSTANT]
     raise ModelError(
         f"column {names[j]!r} is determined by {' and '.join(repr(name) for name in others) or 'the constant'} "

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from thaliron_napari.errors import ModelError
 from thaliron_napari.statistics.design import CONSTANT
-from thaliron_napari.statistics.least_squares import Solved, solve
+from thaliron_napari.statistics.least_squares import solve
 from thaliron_napari.statistics.models import Fit, with_errors
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ class Line:
 
 
 def diagnose(fit: Fit) -> Diagnostics:
-    """Diagnostics of a fit.
+    """Diagnostics of a fit, by statsmodels.
 
     Notes
     -----
@@ -102,26 +102,27 @@ def diagnose(fit: Fit) -> Diagnostics:
     ``estat ovtest`` (Ramsey 1969).
     """
     from scipy.special import ndtri
+    from statsmodels.stats.outliers_influence import OLSInfluence
 
-    solved = solve(fit.design.to_numpy(), fit.response.to_numpy())
-    k = fit.design.shape[1]
-    leverage = solved.leverage
+    results = solve(fit.design.to_numpy(), fit.response.to_numpy()).results
+    influence = OLSInfluence(results)
+    leverage = np.minimum(influence.hat_matrix_diag, 1.0)
+    free = 1.0 - leverage > 1e-12
     with np.errstate(divide="ignore", invalid="ignore"):
-        free = np.where(1.0 - leverage > 1e-12, 1.0 - leverage, np.nan)
-        standardized = solved.residuals / np.sqrt(solved.variance * free)
-        cooks = standardized**2 * leverage / free / k
+        standardized = np.where(free, influence.resid_studentized_internal, np.nan)
+        cooks = np.where(free, influence.cooks_distance[0], np.nan)
     ranks = np.argsort(np.argsort(standardized, kind="stable"), kind="stable")
     return Diagnostics(
         rows=fit.design.index,
-        fitted=solved.fitted,
-        residuals=solved.residuals,
+        fitted=results.fittedvalues,
+        residuals=results.resid,
         standardized=standardized,
         normal_quantiles=ndtri((ranks + 0.5) / len(ranks)),
         leverage=leverage,
         cooks_distance=cooks,
-        vif=_vif(fit.design, solved),
-        breusch_pagan=_breusch_pagan(solved),
-        reset=_reset(solved),
+        vif=_vif([str(name) for name in fit.design.columns], results),
+        breusch_pagan=_breusch_pagan(results),
+        reset=_reset(results),
     )
 
 
@@ -162,7 +163,7 @@ def error_check(fit: Fit) -> tuple[ErrorCheck, ...]:
     Raises
     ------
     ModelError
-        As `hc_covariance`, where a row has a leverage of 1.
+        As `covariance_of`, where a row has a leverage of 1.
     """
     plain, robust = with_errors(fit, "ols"), with_errors(fit, "hc3")
     return tuple(
@@ -171,61 +172,57 @@ def error_check(fit: Fit) -> tuple[ErrorCheck, ...]:
     )
 
 
-def _vif(design: pd.DataFrame, solved: Solved) -> dict[str, float]:
+def _vif(names: Sequence[str], results: Any) -> dict[str, float]:
     """Variance inflation factor of every column but the constant: 1 / (1 - R^2) on the other columns.
 
-    It is also the diagonal of the inverse of the correlation matrix. Without its first row and column, those of the
-    constant, R is that of the columns about their means.
+    It is also what a coefficient's variance is to that of a column uncorrelated with the others, which needs no fit of
+    each column on the others, as statsmodels' own function does.
     """
-    triangle = solved.triangle[1:, 1:]
-    triangle = triangle / np.linalg.norm(triangle, axis=0)
-    inverse = np.linalg.inv(triangle)
-    factors = np.einsum("ij,ij->i", inverse, inverse)
-    return {str(name): float(factor) for name, factor in zip(design.columns[1:], factors, strict=True)}
+    x = results.model.exog
+    about = x - x.mean(axis=0)
+    factors = np.diag(results.normalized_cov_params) * np.einsum("ij,ij->j", about, about)
+    return dict(zip(names[1:], factors[1:].tolist(), strict=True))
 
 
-def _breusch_pagan(solved: Solved) -> Spread:
-    """Half the explained sum of squares of residuals^2 / their mean square on the fitted values."""
-    from scipy import stats
+def _is_perfect(results: Any) -> bool:
+    """Whether the residuals are rounding, of which the pseudoinverse makes the more, the nearer to collinear."""
+    rounding = 1e-14 + np.finfo(np.float64).eps * results.condition_number
+    return bool(np.linalg.norm(results.resid) <= rounding * np.linalg.norm(results.fittedvalues))
 
-    fitted, residuals = solved.fitted, solved.residuals
-    size = np.linalg.norm(fitted)
+
+def _breusch_pagan(results: Any) -> Spread:
+    from statsmodels.stats.diagnostic import het_breuschpagan
+
+    fitted, residuals = results.fittedvalues, results.resid
     about = fitted - fitted.mean()
-    if np.linalg.norm(residuals) <= 1e-14 * size or np.linalg.norm(about) <= 1e-14 * size:
+    if _is_perfect(results) or np.linalg.norm(about) <= 1e-14 * np.linalg.norm(fitted):
         return Spread(float("nan"), 1, float("nan"))  # nothing is left over, or nothing is explained: no test
-    squares = residuals**2 / np.mean(residuals**2)
-    chi2 = float((about @ squares / np.linalg.norm(about)) ** 2 / 2)
-    return Spread(chi2, 1, float(stats.chi2.sf(chi2, 1)))
+    predictors = np.column_stack([np.ones(len(fitted)), about / np.linalg.norm(about)])
+    chi2, p, _, _ = het_breuschpagan(residuals, predictors, robust=False)
+    return Spread(float(chi2), 1, float(p))
 
 
-def _reset(solved: Solved) -> Reset:
+def _reset(results: Any) -> Reset:
     """F test of the second to fourth power of the fitted values, added to the model."""
-    from scipy import stats
+    from statsmodels.regression.linear_model import OLS
+    from statsmodels.stats.diagnostic import linear_reset
 
-    n, k = solved.x.shape
-    fitted, residuals = solved.fitted, solved.residuals
+    x, y, fitted = results.model.exog, results.model.endog, results.fittedvalues
+    n, k = x.shape
     none = Reset(float("nan"), 0, n - k, float("nan"))
-    total = float(np.linalg.norm(residuals))
-    if np.ptp(fitted) <= 1e-13 * np.abs(fitted).max() or total <= 1e-14 * np.linalg.norm(fitted):
+    spread = np.ptp(fitted)
+    if spread <= 1e-13 * np.abs(fitted).max() or _is_perfect(results):
         return none
-    # Powers of the fitted values brought into -1 to 1 span with the model what the powers themselves do, and are far
-    # from collinear; Stata brings them into 0 to 1.
-    at = 2 * (fitted - fitted.min()) / np.ptp(fitted) - 1
-    basis = solved.orthonormal
-    added: list[np.ndarray] = []
-    for power in (2, 3, 4):
-        column = at**power
-        size = np.linalg.norm(column)
-        for _ in range(2):  # twice, so that what is left is orthogonal to rounding
-            column = column - basis @ (basis.T @ column)
-            for other in added:
-                column = column - other * (other @ column)
-        left = float(np.linalg.norm(column))
-        if left > 1e-9 * size:
-            added.append(column / left)
-    df, rest = len(added), n - k - len(added)
-    if df == 0 or rest <= 0:
+    # With the outcome moved and scaled so that fitted values lie in -1 to 1, the powers span with the model what those
+    # of the outcome itself do, and are far from collinear; Stata brings them into 0 to 1.
+    at, moved = (2 * (values - fitted.min()) / spread - 1 for values in (fitted, y))
+    powers = np.arange(2, min(5, n - k + 2))
+    q, r = np.linalg.qr(np.column_stack([x, at[:, None] ** powers]))
+    left = np.abs(np.diag(r)[k:]) / np.linalg.norm(r[:, k:], axis=0)
+    powers = powers[left > 1e-9]
+    rest = n - k - len(powers)
+    if len(powers) == 0 or rest <= 0:
         return none
-    explained = sum(float(column @ residuals) ** 2 for column in added)
-    f = (explained / df) / ((total**2 - explained) / rest)
-    return Reset(f, df, rest, float(stats.f.sf(f, df, rest)))
+    basis = np.column_stack([x[:, 0], q[:, 1:k]])  # spans what x spans, and is as far from collinear as can be
+    test = linear_reset(OLS(moved, basis).fit(), power=powers.tolist(), use_f=True)
+    return Reset(float(test.statistic), len(powers), rest, float(test.pvalue))

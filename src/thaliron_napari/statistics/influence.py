@@ -40,21 +40,28 @@ def influence(fit: Fit, name: str) -> Influence:
     ------
     ModelError
         Where the fit has no such coefficient.
+
+    Notes
+    -----
+    In closed form from statsmodels' leverage and pseudoinverse. Its own ``OLSInfluence.dfbetas`` agrees, but fits once
+    for each case: minutes for ten thousand.
     """
+    from statsmodels.stats.outliers_influence import OLSInfluence
+
     j = _place(fit, name, constant=True)
     solved = solve(fit.design.to_numpy(), fit.response.to_numpy())
-    residuals, leverage = solved.residuals, solved.leverage
+    results = solved.results
     n, k = fit.design.shape
+    of_case = OLSInfluence(results)
     with np.errstate(divide="ignore", invalid="ignore"):
-        free = np.where(1.0 - leverage > 1e-12, 1.0 - leverage, np.nan)
+        press = np.where(1.0 - of_case.hat_matrix_diag > 1e-12, of_case.resid_press, np.nan)
         # A row of the pseudoinverse: what one more unit of each case's outcome does to the coefficient.
-        moved = solved.orthonormal @ solved.basis[j] * residuals / free
-        variance = (solved.sum_of_squares - residuals**2 / free) / (n - k - 1) if n - k > 1 else np.full(n, np.nan)
-        dfbeta = moved / np.sqrt(np.maximum(variance, 0.0) * (solved.basis[j] @ solved.basis[j]))
+        moved = results.model.pinv_wexog[j] * press
+        variance = (results.ssr - results.resid * press) / (n - k - 1) if n - k > 1 else np.full(n, np.nan)
+        dfbeta = moved / np.sqrt(np.maximum(variance, 0.0) * results.normalized_cov_params[j, j])
     dfbeta = np.where(np.isfinite(dfbeta), dfbeta, np.nan)
-    return Influence(
-        name, fit.design.index, dfbeta, (solved.scaled_estimates[j] - moved) / solved.lengths[j], 2 / np.sqrt(n)
-    )
+    without = (results.params[j] - moved) / solved.lengths[j]
+    return Influence(name, fit.design.index, dfbeta, without, 2 / np.sqrt(n))
 
 
 def added_variable(fit: Fit, predictor: str, points: int = 101) -> Line:
@@ -69,16 +76,12 @@ def added_variable(fit: Fit, predictor: str, points: int = 101) -> Line:
         Where the fit has no such column.
     """
     j = _place(fit, predictor)
-    design = fit.design.to_numpy()
-    others = np.delete(design, j, axis=1)
-    basis = np.linalg.qr(others / np.linalg.norm(others, axis=0))[0]
-
-    def less(column: np.ndarray) -> np.ndarray:
-        for _ in range(2):  # twice, so that what is left is orthogonal to rounding
-            column = column - basis @ (basis.T @ column)
-        return column
-
-    x, y = less(design[:, j]), less(fit.response.to_numpy())
+    solved = solve(fit.design.to_numpy(), fit.response.to_numpy())
+    results = solved.results
+    # A row of the pseudoinverse is what the other columns leave of this one, over its sum of squares (Frisch-Waugh).
+    x = results.model.pinv_wexog[j] / results.normalized_cov_params[j, j]
+    y = results.resid + results.params[j] * x
+    x = x * solved.lengths[j]
     coefficient = fit.coefficients[j]
     grid = np.linspace(x.min(), x.max(), points)
     reach = t_reach(fit) * coefficient.standard_error * np.abs(grid)

@@ -1,98 +1,49 @@
-"""Least squares, its factors kept for what errors and diagnostics ask of them."""
+"""Least squares by statsmodels, the columns of the design brought to about one length first."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 
 @dataclass(frozen=True)
 class Solved:
-    """Least squares of `y` (n,) on a design `x` (n, k) whose columns were divided by `lengths` (k,).
+    """Least squares of y (n,) on a design (n, k) whose columns were divided by `lengths` (k,).
 
-    `triangle` (k, k) is R of x = QR; `basis` (k, k) makes x @ basis orthonormal. The lengths are powers of two, so
-    that dividing by them rounds nothing; `estimates` and `bread` (inverse of X'X) are those of the design as given.
+    `results` are statsmodels' of the divided design: their coefficients and errors are to be divided by `lengths`,
+    which are powers of two, so that dividing rounds nothing; their residuals and tests are those of the design itself.
     """
 
-    x: np.ndarray
-    y: np.ndarray
+    results: Any
     lengths: np.ndarray
-    triangle: np.ndarray
-    basis: np.ndarray
-    scaled_estimates: np.ndarray
 
     @property
     def estimates(self) -> np.ndarray:
-        """Coefficients (k,)."""
-        return np.asarray(self.scaled_estimates / self.lengths)
-
-    @property
-    def bread(self) -> np.ndarray:
-        """Inverse of X'X (k, k), X the design as given."""
-        return self.unscaled(self.basis @ self.basis.T)
-
-    @cached_property
-    def fitted(self) -> np.ndarray:
-        """Fitted values (n,)."""
-        return np.asarray(self.x @ self.scaled_estimates)
-
-    @cached_property
-    def residuals(self) -> np.ndarray:
-        """Residuals (n,)."""
-        return np.asarray(self.y - self.fitted)
-
-    @property
-    def sum_of_squares(self) -> float:
-        """Of the residuals."""
-        return float(self.residuals @ self.residuals)
-
-    @property
-    def variance(self) -> float:
-        """Mean square of the residuals on n - k degrees of freedom."""
-        n, k = self.x.shape
-        return float(self.sum_of_squares / (n - k))
-
-    @cached_property
-    def orthonormal(self) -> np.ndarray:
-        """Orthonormal columns (n, k) that span the design."""
-        return np.asarray(self.x @ self.basis)
-
-    @property
-    def leverage(self) -> np.ndarray:
-        """Diagonal (n,) of the hat matrix, never above 1."""
-        return np.asarray(np.minimum(np.einsum("ij,ij->i", self.orthonormal, self.orthonormal), 1.0))
-
-    def unscaled(self, matrix: np.ndarray) -> np.ndarray:
-        """A covariance (k, k) of scaled coefficients as that of the coefficients."""
-        return np.asarray(matrix / np.outer(self.lengths, self.lengths))
+        """Coefficients (k,) of the design itself."""
+        return np.asarray(self.results.params / self.lengths)
 
 
 def solve(design: np.ndarray, response: np.ndarray) -> Solved:
-    """Least squares by Householder's QR, the columns brought to about one length, and the singular values of R.
+    """Least squares by statsmodels' pseudoinverse.
 
     Parameters
     ----------
     design : ndarray (n, k)
-        With a constant; where it lacks full rank, what the coefficients would be has no meaning.
+        Of full rank, with a constant.
     response : ndarray (n,)
 
     Notes
     -----
-    Q is never formed: the response is carried as one column more. With lengths alike, the digits reached on NIST's
-    sets (see the tests) are within one of the best of statsmodels' QR and pseudoinverse, or better.
+    With lengths alike the pseudoinverse is within a digit of statsmodels' QR or better on all estimates of NIST's sets
+    (the tests state the digits). It has 12 digits of Longley's standard errors and 8 of Filip's, where QR, which
+    inverts x'x, has 8 and none. Without the lengths the pseudoinverse has 6 digits of Pontius and none of Filip.
     """
+    from statsmodels.regression.linear_model import OLS  # statsmodels.api imports far more
+
     lengths = column_lengths(design)
-    x = design / lengths
-    k = x.shape[1]
-    r = np.asarray(np.linalg.qr(np.column_stack([x, response]), mode="r"))
-    triangle, projected = r[:k, :k], r[:k, k]
-    u, s, vt = np.linalg.svd(triangle)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        basis = vt.T / s
-        estimates = basis @ (u.T @ projected)
-    return Solved(x, response, lengths, triangle, basis, estimates)
+    return Solved(OLS(response, design / lengths).fit(method="pinv"), lengths)
 
 
 def column_lengths(x: np.ndarray) -> np.ndarray:

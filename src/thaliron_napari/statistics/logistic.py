@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from thaliron_napari.errors import ModelError
-from thaliron_napari.statistics.covariance import check_errors, cluster_covariance
+from thaliron_napari.statistics.covariance import check_errors
 from thaliron_napari.statistics.design import CONSTANT, check_asked, complete_rows, level_name
 from thaliron_napari.statistics.models import BeforeAndAfter, Coefficient, Model
 from thaliron_napari.statistics.transforms import term
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _MOST_STEPS = 100
+
+# statsmodels would print, warn of what is said here in words, and look for separation after each step.
+_QUIET: Mapping[str, Any] = {"disp": 0, "warn_convergence": False, "callback": lambda weights: None}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,8 +99,8 @@ def fit_logistic(
 
     Notes
     -----
-    Newton's method on an orthonormal basis of the design. Separation is decided exactly, by a linear program (Konis
-    2007), where fitted probabilities come within 1e-8 of 0 or 1.
+    Newton's method by statsmodels on an orthonormal basis of the design. Separation is decided exactly, by a linear
+    program (Konis 2007), where fitted probabilities come within 1e-8 of 0 or 1.
     """
     check_errors(errors, cluster)
     if errors == "hc3":
@@ -105,50 +108,40 @@ def fit_logistic(
     names = check_asked(table, outcome, predictors, covariates)
     response, event, other = _two_values(table, outcome, event)
     rows = complete_rows(table, response, names, references, cluster)
-    y = rows.response.to_numpy()
-    basis, triangle = _basis(rows.design.to_numpy())
-    weights, probability = _maximise(basis, y, rows.design)
-    back = np.linalg.inv(triangle)
-    bread = np.linalg.inv((basis * (probability * (1 - probability))[:, None]).T @ basis)
-    n = len(y)
-    n_clusters = None if rows.clusters is None else int(rows.clusters.max()) + 1
-    inner = bread
-    if errors != "ols":
-        clusters = np.arange(n) if rows.clusters is None else rows.clusters
-        groups = n_clusters or n
-        inner = cluster_covariance(basis * (y - probability)[:, None], bread, clusters) * (groups / (groups - 1))
-    covariance = back @ inner @ back.T
-    share = y.mean()
-    null = float(n * (share * np.log(share) + (1 - share) * np.log1p(-share)))
-    log_likelihood = _log_likelihood(basis @ weights, y)
-    chi2, df = 2 * (log_likelihood - null), basis.shape[1] - 1
-    from scipy import stats
-
+    basis, back = _basis(rows.design.to_numpy())
+    with np.errstate(over="ignore"):  # odds of a far case beyond float64 are a probability of 0 or 1
+        results = _maximise(basis, rows.design, rows.response.to_numpy())
+        in_basis = _covariance(results, errors, rows.clusters)
+        log_likelihood = float(results.llf)
+    n, n_events = len(basis), int(rows.response.sum())
+    share = n_events / n
+    # The model of the constant alone is known; statsmodels would look for it by steps.
+    results.set_null_options(llnull=float(n * (share * np.log(share) + (1 - share) * np.log1p(-share))))
     return LogisticFit(
         outcome=outcome,
         predictors=tuple(predictors),
         covariates=tuple(covariates),
-        coefficients=_coefficients(rows.design, back @ weights, covariance),
+        coefficients=_coefficients(rows.design, results.t_test(back, cov_p=in_basis)),
         n_used=n,
         n_missing=rows.n_missing,
         formula=f"logit({outcome}) ~ {' + '.join(names)}",
         references=rows.references,
         errors=errors,
         cluster=cluster,
-        n_clusters=n_clusters,
+        n_clusters=None if rows.clusters is None else int(rows.clusters.max()) + 1,
         notes=rows.notes,
         event=event,
         other=other,
-        n_events=int(y.sum()),
+        n_events=n_events,
         log_likelihood=log_likelihood,
-        null_log_likelihood=null,
-        pseudo_r2=1 - log_likelihood / null,
-        chi2=chi2,
-        chi2_df=df,
-        chi2_p=float(stats.chi2.sf(chi2, df)),
+        null_log_likelihood=float(results.llnull),
+        pseudo_r2=float(results.prsquared),
+        chi2=float(results.llr),
+        chi2_df=int(results.df_model),
+        chi2_p=float(results.llr_pvalue),
         design=rows.design,
         response=rows.response,
-        covariance=covariance,
+        covariance=back @ in_basis @ back.T,
     )
 
 
@@ -201,46 +194,50 @@ def _two_values(table: pd.DataFrame, outcome: str, event: str | None) -> tuple[p
 
 
 def _basis(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Orthogonal basis (n, k) of the design with columns of length root n, and the triangle that gives the design."""
+    """Orthogonal basis (n, k) of the design with columns of length root n, and what leads its weights back (k, k)."""
     q, r = np.linalg.qr(x)
     root = np.sqrt(len(x))
-    return q * root, r / root
+    return q * root, np.linalg.inv(r / root)
 
 
-def _maximise(basis: np.ndarray, y: np.ndarray, design: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """Most likely weights (k,) of the basis, and fitted probabilities (n,)."""
-    from scipy.special import expit
+def _maximise(basis: np.ndarray, design: pd.DataFrame, y: np.ndarray) -> Any:
+    """Results of the most likely weights of the basis."""
+    from statsmodels.discrete.discrete_model import Logit
 
-    weights = np.zeros(basis.shape[1])
-    likelihood = _log_likelihood(basis @ weights, y)
-    converged = False
-    for _ in range(_MOST_STEPS):
-        probability = expit(basis @ weights)
-        gradient = basis.T @ (y - probability)
-        information = (basis * (probability * (1 - probability))[:, None]).T @ basis
-        try:
-            step = np.linalg.solve(information, gradient)
-        except np.linalg.LinAlgError:
-            break  # every probability is 0 or 1
-        gain = float(gradient @ step)  # twice what the step gains where the likelihood is a parabola
-        if converged:
-            weights = weights + step
-            break
-        converged = gain < 1e-12
-        # A full step can overshoot where the fit is still far off.
-        while (better := _log_likelihood(basis @ (weights + step), y)) < likelihood - 1e-9 * abs(likelihood):
-            step = step / 2
-        weights, likelihood = weights + step, better
-    probability = expit(basis @ weights)
-    if not converged or np.minimum(probability, 1 - probability).min() < 1e-8:
-        _check_separated(design, y)
-        if not converged:
-            raise ModelError("the likelihood has no maximum that can be found; leave out columns of extreme values")
-    return weights, probability
+    # The basis begins with the constant, to rounding.
+    model = Logit(y, basis, check_rank=False, hasconst=True)
+    with np.errstate(all="ignore"):
+        results = _newton(model)
+        if results is None or np.minimum(p := results.predict(), 1 - p).min() < 1e-8:
+            _check_separated(design, y)
+        if results is None:  # full steps can overshoot where some cases lie far off
+            nearer = model.fit(method="minimize", min_method="trust-exact", maxiter=1000, skip_hessian=True, **_QUIET)
+            results = _newton(model, nearer.params)
+    if results is None:
+        raise ModelError("the likelihood has no maximum that can be found; leave out columns of extreme values")
+    return results
 
 
-def _log_likelihood(eta: np.ndarray, y: np.ndarray) -> float:
-    return float(-np.logaddexp(0.0, np.where(y > 0, -eta, eta)).sum())
+def _newton(model: Any, start: np.ndarray | None = None) -> Any:
+    """Results, or None where Newton's steps do not come to rest."""
+    try:
+        results = model.fit(start_params=start, maxiter=_MOST_STEPS, ridge_factor=0.0, **_QUIET)
+    except np.linalg.LinAlgError:
+        return None  # every probability is 0 or 1
+    return results if results.mle_retvals["converged"] and np.isfinite(results.params).all() else None
+
+
+def _covariance(results: Any, errors: str, clusters: np.ndarray | None) -> np.ndarray:
+    """Covariance (k, k) of the weights of the basis by the kind of errors, with Stata's factors."""
+    from statsmodels.stats.sandwich_covariance import cov_cluster, cov_white_simple
+
+    if errors == "ols":
+        return np.asarray(results.cov_params())
+    if clusters is None:
+        groups, robust = int(results.nobs), cov_white_simple(results, use_correction=False)
+    else:
+        groups, robust = int(clusters.max()) + 1, cov_cluster(results, clusters, use_correction=False)
+    return np.asarray(robust * (groups / (groups - 1)))
 
 
 def _check_separated(design: pd.DataFrame, y: np.ndarray) -> None:
@@ -269,15 +266,10 @@ def _check_separated(design: pd.DataFrame, y: np.ndarray) -> None:
     )
 
 
-def _coefficients(design: pd.DataFrame, estimates: np.ndarray, covariance: np.ndarray) -> tuple[Coefficient, ...]:
-    """Coefficients with intervals and P of the normal distribution."""
-    from scipy import stats
-
-    errors = np.sqrt(np.diag(covariance))
-    reach = float(stats.norm.ppf(0.975))
-    p = 2 * stats.norm.sf(np.abs(estimates / errors))
-    found = np.column_stack([estimates, errors, estimates - reach * errors, estimates + reach * errors, p])
+def _coefficients(design: pd.DataFrame, test: Any) -> tuple[Coefficient, ...]:
+    """Coefficients with intervals and P of the normal distribution, from statsmodels' test of each."""
     n = len(design)
+    found = np.column_stack([test.effect, test.sd.ravel(), test.conf_int(), test.pvalue])
     return tuple(
         Coefficient(str(name), estimate, error, low, high, p, n)
         for name, (estimate, error, low, high, p) in zip(design.columns, found.tolist(), strict=True)

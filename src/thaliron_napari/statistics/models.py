@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 import numpy as np
 
 from thaliron_napari.errors import ModelError
-from thaliron_napari.statistics.covariance import check_errors, cluster_covariance, hc_covariance
+from thaliron_napari.statistics.covariance import check_errors, covariance_of
 from thaliron_napari.statistics.design import CONSTANT, check_asked, complete_rows
 from thaliron_napari.statistics.formula import parse_formula
-from thaliron_napari.statistics.least_squares import Solved, solve
+from thaliron_napari.statistics.least_squares import solve
 from thaliron_napari.statistics.transforms import number
 
 if TYPE_CHECKING:
@@ -160,7 +160,7 @@ def fit(
 
     Rows with a missing value in any column used are left out and counted. A column of texts enters as indicator
     columns, one for each level but the reference level (the first in order, unless named in `references`); so does a
-    column of numbers called ``category(column)``. Solved as `least_squares.solve` says.
+    column of numbers called ``category(column)``. Fitted by statsmodels, as `least_squares.solve` says.
 
     Parameters
     ----------
@@ -195,11 +195,10 @@ def fit(
     names = check_asked(table, outcome, predictors, covariates)
     rows = complete_rows(table, number(table, outcome), names, references, cluster)
     n, k = rows.design.shape
-    solved = rows.solved
+    solved = solve(rows.design.to_numpy(), rows.response.to_numpy())
+    covariance = covariance_of(solved, errors, rows.clusters)
     n_clusters = None if rows.clusters is None else int(rows.clusters.max()) + 1
     error_df = n - k if n_clusters is None else n_clusters - 1
-    covariance = _covariance(solved, errors, rows.clusters)
-    about = solved.y - solved.y.mean()
     notes = list(rows.notes)
     if n_clusters is not None and n_clusters <= k:
         notes.append(
@@ -214,8 +213,8 @@ def fit(
         n_missing=rows.n_missing,
         residual_df=n - k,
         error_df=error_df,
-        r_squared=float(1 - solved.sum_of_squares / (about @ about)),
-        residual_sd=float(np.sqrt(solved.variance)),
+        r_squared=float(solved.results.rsquared),
+        residual_sd=float(np.sqrt(solved.results.mse_resid)),
         formula=f"{outcome} ~ {' + '.join(names)}",
         references=rows.references,
         errors=errors,
@@ -251,7 +250,7 @@ def with_errors(fit: Fit, errors: str) -> Fit:
         raise ModelError("clustered errors need the column of clusters; fit the model again with it")
     check_errors(errors, None)
     solved = solve(fit.design.to_numpy(), fit.response.to_numpy())
-    covariance = _covariance(solved, errors, None)
+    covariance = covariance_of(solved, errors)
     return replace(
         fit,
         coefficients=_coefficients(fit.design, solved.estimates, covariance, fit.residual_df),
@@ -275,19 +274,6 @@ def standardized(fit: Fit) -> dict[str, float]:
         for c, sd in zip(fit.coefficients, sds, strict=True)
         if c.name != CONSTANT
     }
-
-
-def _covariance(solved: Solved, errors: str, clusters: np.ndarray | None) -> np.ndarray:
-    """Covariance of the coefficients (k, k) by the kind of errors."""
-    n, k = solved.x.shape
-    bread = solved.basis @ solved.basis.T
-    if clusters is not None:
-        groups = int(clusters.max()) + 1
-        factor = groups / (groups - 1) * (n - 1) / (n - k)
-        return solved.unscaled(cluster_covariance(solved.x * solved.residuals[:, None], bread, clusters) * factor)
-    if errors == "ols":
-        return solved.unscaled(bread * solved.variance)
-    return solved.unscaled(hc_covariance(solved.x, solved.residuals, bread, errors))
 
 
 def _coefficients(
