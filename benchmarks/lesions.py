@@ -10,7 +10,8 @@ first clicks that leak (more than 3 times the lesion), first clicks that were re
 
 Images (`lesion_images.py`): a patient with multiple sclerosis at 1 mm (three raters' consensus; the folder is given by
 --data, THALIRON_TEST_DATA or ../shared/data), the same averaged to slices of 4 mm, with noise and bias, and with
-confluent lesions of some 40 ml made around its ventricles; phantoms. Settings are chosen by the mean over all of them.
+confluent lesions of some 40 ml made around its ventricles; phantoms. Settings of growing were chosen on images made in
+these ways from the same patient, so that this is no test on unseen scans.
 --random N starts N times at random voxels of each lesion, where other ways are shown. Those (`lesion_peers.py`) get the
 same clicks; what knows one seed grows each alone, and what lies nearer to a point outside than to a seed is taken off.
 --speed shows milliseconds of a click, and of a drag on from it, by the size of image and lesion; --plot draws them.
