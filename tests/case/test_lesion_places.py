@@ -9,8 +9,8 @@ import pytest
 from scipy import ndimage
 
 from thaliron_napari.annotation import normal_tissue
+from thaliron_napari.annotation.each_lesion import each_lesion
 from thaliron_napari.case import Case, Lesion, lesions, open_case
-from thaliron_napari.case.each_lesion import each_lesion
 from thaliron_napari.case.edits import Edit, fact_change, voxel_change
 from thaliron_napari.case.lesion_places import known_places, places
 from thaliron_napari.case.lesion_uptake import can_measure, known_uptakes, takes_up, uptake_of, uptakes

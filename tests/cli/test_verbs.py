@@ -150,6 +150,19 @@ def test_measure_writes_what_the_formats_can_be_read_from(head, done: Run, out: 
     assert "csf_minus_thalamus_ppb" not in record.values
 
 
+def test_a_csv_says_beside_it_what_its_numbers_are_and_replaces_no_record(
+    head, done: Run, refused: Run, out: Path
+) -> None:
+    given = ("measure", "--qsm", head.qsm, "--thalami", head.thalami, "--csf", head.csf, "--out")
+    done(*given, out / "numbers.csv")
+    meaning = json.loads((out / "numbers.json").read_text("utf-8"))
+    assert "minus mean of the CSF ROIs" in meaning["chi_ppb"]["Description"]
+    done(*given, out / "record.json")
+    record = (out / "record.json").read_bytes()
+    assert "would replace it" in refused(*given, out / "record.csv")
+    assert (out / "record.json").read_bytes() == record
+
+
 def test_measure_takes_any_label_map(head, done: Run, refused: Run, out: Path, tmp_path: Path) -> None:
     names = tmp_path / "names.tsv"
     names.write_text("index\tname\n1\tleft thing\n2\tright thing\n", "utf-8")

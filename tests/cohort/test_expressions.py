@@ -30,7 +30,10 @@ TABLE = pd.DataFrame(
         ("not age <= 50", "cd"),
         ("age <= 50 and lesion_ml > 0", "b"),
         ("age == 70 or lesion_ml == 0", "ad"),
-        ("lesion_ml != 1", "ac"),  # what is missing fulfils nothing
+        ("lesion_ml != 1", "ac"),  # what is missing fulfils nothing,
+        ("not lesion_ml == 1", "ac"),  # nor the opposite of anything,
+        ("lesion_ml == 1 or age == 70", "bd"),  # but what does not hang on it
+        ('not (dmt == "none" and age > 30)', "ad"),
         ('dmt == "none"', "ab"),
         ('dmt != "none"', "d"),
         ("`left ml` * 2 >= 6", "cd"),

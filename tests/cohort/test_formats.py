@@ -209,7 +209,7 @@ def test_a_table_and_a_dictionary_do_not_take_each_others_place(tmp_path: Path) 
         read_table(tmp_path / "cohort.json")
     write_table(table, tmp_path / "table.json")
     write_table(table.assign(age=[32]), tmp_path / "table.json")
-    with pytest.raises(TableError, match=r"table\.json is a table, which the dictionary of table\.csv would replace"):
+    with pytest.raises(TableError, match=r"table\.json is no dictionary, and that of table\.csv would replace it"):
         write_table(table, tmp_path / "table.csv", {})
     assert not (tmp_path / "table.csv").exists()
     assert read_table(tmp_path / "table.json")["age"].tolist() == [32]

@@ -386,6 +386,8 @@ def test_a_column_is_derived_and_regressed(step: RegressionStep) -> None:
     assert [row[0] for row in step.view.result_rows()][2] == "age_squared"
     shown = float(step.view.result_rows()[0][5])
     assert shown == pytest.approx(found["chi_ppb"].estimate, rel=0.05)
+    assert not step.view.part.derive("id = age")
+    assert "already" in said()[-1]
     assert not step.view.part.derive("age ** 2")
     assert "name = sum" in said()[-1]
 
@@ -408,7 +410,10 @@ def test_errors_corrections_and_odds_are_chosen(step: RegressionStep) -> None:
     press(step.view, "Fit")
     odds = fit_logistic(table, "enhancing", ["chi_ppb"]).odds_ratios[0]
     assert float(step.view.result_rows()[0][1]) == pytest.approx(odds.estimate, rel=0.02)
-    assert "Odds ratios" in step.view.notes.text()
+    assert step.view.result.horizontalHeaderItem(1).text() == "Before:\nodds ratio"
+    press(step.view, "Table 1")  # the study's, whatever errors are chosen, and says so
+    assert step.view.result.horizontalHeaderItem(1).text() == "Before:\ncoefficient"
+    assert "Errors as least squares has them" in step.view.notes.text()
 
 
 def test_a_click_on_a_point_asks_for_its_case(step: RegressionStep) -> None:
@@ -464,6 +469,8 @@ def test_the_cohort_is_described(step: RegressionStep) -> None:
     press(step.view, "Describe")
     rows = {row[0]: row for row in step.view.result_rows()}
     age = next(row for label, row in rows.items() if label.startswith("Age"))
+    head = [step.view.result.horizontalHeaderItem(column).text() for column in range(9)]
+    assert (head[1], head[2].strip(), head[4].strip()) == ("Mean ± SD,\nor count", "Range", "n")
     mean, sd = (float(words) for words in age[1].split(" ± "))
     assert (mean, sd) == pytest.approx((step.table["age"].mean(), step.table["age"].std()), abs=0.5)
     assert age[4] == "95"

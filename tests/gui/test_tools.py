@@ -196,6 +196,16 @@ def test_circles_are_suggested_and_wait_for_the_readers_word(panel: Panel, phant
     wait_until(step.suggest_button.isEnabled, "the button")
     hand.key(Qt.Key.Key_Q)
     wait_until(lambda: bool(panel.reading.suggested_csf), "the suggestion")
+    z = round(truth.atria["left"][0])
+    hand.scroll_to(z, panel.reading.display.slice_shown)
+    hand.click(np.array(truth.atria["left"]) * panel.reading.display.grid.spacing)
+    own = notes.csf("left")
+    assert set(panel.reading.suggested_csf) == {"right"}  # hers goes before a suggestion
+    hand.key(Qt.Key.Key_Return)
+    assert (phantom_case.done[-1].words, notes.csf("left")) == ("take the suggested CSF circle", own)
+    panel.reading.undo(2)
+    hand.key(Qt.Key.Key_Q)
+    wait_until(lambda: len(panel.reading.suggested_csf) == 2, "the suggestion")
     hand.key(Qt.Key.Key_Return)
     assert phantom_case.done[-1].words == "take the suggested CSF circles"
     spacing = panel.reading.display.grid.spacing

@@ -334,6 +334,9 @@ def test_a_crop_takes_the_shape_it_is_asked_for() -> None:
 def test_a_format_that_is_none_and_a_folder_that_cannot_be(case: Case, tmp_path: Path) -> None:
     with pytest.raises(CaseError, match=r"'bmp'.*png"):
         write_figures(case, tmp_path, formats=("png", "bmp"))
+    for dpi in (0, -300, 1_000_000):
+        with pytest.raises(CaseError, match=f"at {dpi} dots per inch"):
+            write_figures(case, tmp_path, dpi=dpi)
     (tmp_path / "file").touch()
     with pytest.raises(CaseError, match="cannot be written"):
         write_figures(case, tmp_path / "file" / "in", dpi=50)

@@ -15,6 +15,7 @@ from scipy import ndimage
 
 from thaliron_napari.annotation.brain import bright_class, find_brain
 from thaliron_napari.annotation.cells import average_cells, to_shape
+from thaliron_napari.annotation.each_lesion import each_lesion
 from thaliron_napari.annotation.places import checked_labels
 from thaliron_napari.annotation.tissue import NormalTissue, checked_image
 from thaliron_napari.errors import AnnotationError
@@ -158,11 +159,7 @@ def enhancement(labels: ArrayLike, uptake: Uptake) -> dict[int, Enhancement]:
         raise AnnotationError(
             f"The lesions have shape {numbers.shape}, the T1 {uptake.ratio.shape}: bring both onto one grid first."
         )
-    return {
-        number: lesion_enhancement(numbers[box] == number, tuple(part.start for part in box), uptake)
-        for number, box in enumerate(ndimage.find_objects(numbers), 1)
-        if box is not None
-    }
+    return each_lesion(numbers, lambda lesion, corner: lesion_enhancement(lesion, corner, uptake), {})
 
 
 def lesion_enhancement(lesion: Mask, corner: tuple[int, ...], uptake: Uptake) -> Enhancement:

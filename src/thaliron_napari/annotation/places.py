@@ -17,6 +17,7 @@ from scipy.spatial import cKDTree
 
 from thaliron_napari.annotation.brain import distance_to
 from thaliron_napari.annotation.cells import average_cells, to_shape
+from thaliron_napari.annotation.each_lesion import each_lesion
 from thaliron_napari.annotation.smoothing import smooth_total_variation
 from thaliron_napari.annotation.tissue import (
     SMOOTHING_MM,
@@ -170,11 +171,7 @@ def place_lesions(labels: ArrayLike, landmarks: Landmarks) -> dict[int, Place]:
         raise AnnotationError(
             f"The lesions have shape {numbers.shape}, the landmarks {landmarks.shape}: give both on one grid."
         )
-    return {
-        number: place_lesion(numbers[box] == number, tuple(part.start for part in box), landmarks)
-        for number, box in enumerate(ndimage.find_objects(numbers), 1)
-        if box is not None
-    }
+    return each_lesion(numbers, lambda lesion, corner: place_lesion(lesion, corner, landmarks), {})
 
 
 def place_lesion(lesion: Mask, corner: tuple[int, ...], landmarks: Landmarks) -> Place:

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thaliron_napari.annotation import Landmarks, Place, guess_landmarks, landmarks_of_masks, place_lesion
+from thaliron_napari.annotation.each_lesion import Kept, each_lesion
 from thaliron_napari.case.case import Case
-from thaliron_napari.case.each_lesion import Kept, each_lesion
 from thaliron_napari.case.first_contour import find_label_map
 from thaliron_napari.case.placing import between, image_of
 from thaliron_napari.imaging import read_label_map, resample

@@ -6,9 +6,9 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from thaliron_napari.annotation import Enhancement, Uptake, find_uptake, lesion_enhancement
+from thaliron_napari.annotation.each_lesion import Kept, each_lesion
 from thaliron_napari.case.annotations import Index
 from thaliron_napari.case.case import Case
-from thaliron_napari.case.each_lesion import Kept, each_lesion
 from thaliron_napari.case.on_flair import fits, on_flair
 from thaliron_napari.errors import CaseError
 

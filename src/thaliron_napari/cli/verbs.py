@@ -177,7 +177,7 @@ def measure(options: argparse.Namespace) -> None:
 
         from thaliron_napari.cohort import write_table
 
-        write_table(pd.DataFrame([{"id": record.id, **record.values}]), options.out)
+        write_table(pd.DataFrame([{"id": record.id, **record.values}]), options.out, meanings)
 
 
 def _measure_structures(options: argparse.Namespace) -> None:

@@ -67,7 +67,7 @@ def compute(table: pd.DataFrame, words: str) -> pd.Series:
 
     with np.errstate(all="ignore"):
         value = _Reader(table, words).value()
-    if _is_of(value, bool) or isinstance(value, bool | str):
+    if _is_condition(value) or isinstance(value, bool | str):
         raise TableError(f"{words!r} is a condition or a text where a number is expected")
     try:
         numbers = pd.Series(value, index=table.index, dtype="float64")
@@ -88,7 +88,7 @@ def fulfils(table: pd.DataFrame, words: str) -> pd.Series:
     Returns
     -------
     Series of bool
-        A comparison with a missing value is not fulfilled.
+        What hangs on a missing value is not fulfilled, nor is its opposite.
 
     Raises
     ------
@@ -99,9 +99,9 @@ def fulfils(table: pd.DataFrame, words: str) -> pd.Series:
 
     with np.errstate(all="ignore"):
         value = _Reader(table, words).value()
-    if not (isinstance(value, pd.Series) and value.dtype == bool):
+    if not (isinstance(value, pd.Series) and _is_condition(value)):
         raise TableError(f"{words!r} is no condition; compare a column with something, such as age <= 50")
-    return value
+    return value.fillna(False).astype(bool)
 
 
 class _Reader:
@@ -163,13 +163,13 @@ class _Reader:
 
     def _number(self, node: ast.expr) -> Any:
         value = self._of(node)
-        if isinstance(value, str) or _is_of(value, bool) or _is_of(value, object):
+        if isinstance(value, str) or _is_condition(value) or _is_of(value, object):
             raise TableError(f"{self.words!r} computes with {ast.unparse(node)!r}, which is not a number")
         return value
 
     def _condition(self, node: ast.expr) -> Any:
         value = self._of(node)
-        if not _is_of(value, bool):
+        if not _is_condition(value):
             raise TableError(f"{self.words!r}: {ast.unparse(node)!r} is no condition; compare it with something")
         return value
 
@@ -179,7 +179,7 @@ class _Reader:
         if any(type(op) not in _COMPARISONS for op in ops):
             raise TableError(f"{self.words!r}: compare with <, <=, >, >=, == or !=")
         values = [self._of(left), *(self._of(other) for other in others)]
-        fulfilled = pd.Series(True, index=self.table.index)
+        fulfilled = pd.Series(True, index=self.table.index, dtype="boolean")  # of three values: yes, no, not known
         for one, op, other in zip(values, ops, values[1:], strict=False):
             texts = [isinstance(value, str) or _is_of(value, object) for value in (one, other)]
             if texts[0] != texts[1]:
@@ -188,7 +188,8 @@ class _Reader:
             for value in (one, other):
                 if isinstance(value, pd.Series):
                     known &= value.notna()
-            fulfilled &= pd.Series(_COMPARISONS[type(op)](one, other), index=self.table.index).astype(bool) & known
+            compared = pd.Series(_COMPARISONS[type(op)](one, other), index=self.table.index).astype("boolean")
+            fulfilled &= compared.where(known)
         return fulfilled
 
     def _column(self, name: str) -> Any:
@@ -200,6 +201,11 @@ class _Reader:
         if pd.api.types.is_bool_dtype(column.dtype) or pd.api.types.is_numeric_dtype(column.dtype):
             return column.astype("float64")
         return column.astype(object)
+
+
+def _is_condition(value: Any) -> bool:
+    """Whether a value is a column of yes, no and not known."""
+    return str(getattr(value, "dtype", "")) == "boolean"
 
 
 def _is_of(value: Any, kind: type) -> bool:

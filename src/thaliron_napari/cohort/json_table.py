@@ -22,6 +22,15 @@ def is_json_table(path: Path) -> bool:
     return isinstance(content, dict) and isinstance(content.get("records"), list)
 
 
+def is_dictionary(path: Path) -> bool:
+    """Whether a file is a data dictionary: an object of objects, one a column."""
+    try:
+        content = json.loads(path.read_text("utf-8-sig"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(content, dict) and all(isinstance(entry, dict) for entry in content.values())
+
+
 def read_json_table(path: Path) -> Rows:
     """Rows of an object with a list of "records", or of a list alone.
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from thaliron_napari.cohort.cells import Cell, Text, name_in, number_in, text_in
 from thaliron_napari.cohort.delimited import read_delimited, write_delimited
 from thaliron_napari.cohort.files import write_text
-from thaliron_napari.cohort.json_table import is_json_table, read_json_table, write_json_table
+from thaliron_napari.cohort.json_table import is_dictionary, is_json_table, read_json_table, write_json_table
 from thaliron_napari.cohort.meanings import describe_columns
 from thaliron_napari.cohort.rows import Rows, check_numbers, check_values, plain_values
 from thaliron_napari.cohort.stata import read_stata, write_stata
@@ -95,7 +95,8 @@ def write_table(
     ------
     TableError
         Where the name has another ending, two columns have one name, a value is none that the kind of file can hold,
-        the JSON file would take the place of a table's dictionary or the other way round, or it cannot be written.
+        a JSON table would take the place of another file, or a dictionary that of any other JSON, or it cannot be
+        written.
     """
     path = Path(path)
     suffix = path.suffix.lower()
@@ -110,8 +111,8 @@ def write_table(
     meanings = describe_columns(names, dictionary)
     if suffix in (".csv", ".tsv"):
         beside = path.with_suffix(".json")
-        if is_json_table(beside):
-            raise TableError(f"{beside} is a table, which the dictionary of {path.name} would replace; rename either")
+        if beside.exists() and not is_dictionary(beside):
+            raise TableError(f"{beside} is no dictionary, and that of {path.name} would replace it; rename either")
         write_delimited(path, names, columns)
         write_text(beside, json.dumps(meanings, indent=2, ensure_ascii=False) + "\n")
         return [path, beside]

@@ -18,6 +18,9 @@ from thaliron_napari.measurement.lesions import LesionMeasure, measure_lesions
 
 Cell = str | int | float | None
 
+_RUNS = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
+"""What a spreadsheet takes for the beginning of a formula."""
+
 LESION_COLUMNS: dict[str, tuple[str, str]] = {
     "number": ("Number of the lesion, its label in the label map", ""),
     "ml": ("Volume", "ml"),
@@ -127,7 +130,7 @@ def _written(cells: Iterable[Cell]) -> list[str]:
     for cell in cells:
         if isinstance(cell, str):
             words = " ".join(cell.split())
-            written.append(f"'{words}" if words.startswith(("=", "+", "-", "@")) else words)
+            written.append(f"'{words}" if words.startswith(_RUNS) else words)
         elif cell is None:
             written.append("n/a")
         else:

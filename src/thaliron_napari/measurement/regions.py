@@ -71,9 +71,9 @@ def measure_thalami(
                 values |= region_values(f"thalamus_{prefix}", part)
                 values[f"chi_{prefix}ppb"] = relative_ppb(part, reference) if reference else None
                 values[f"chi_{prefix}se_ppb"] = relative_se_ppb(part, reference, worth) if reference else None
-        both = [values.get(f"chi_{side}_ppb") for side in SIDES]
-        if all(isinstance(chi, float) for chi in both):
-            values["chi_sides_ppb"] = float(np.mean(both))  # type: ignore[arg-type]
+        each = [chi for side in SIDES if isinstance(chi := values.get(f"chi_{side}_ppb"), float)]
+        if len(each) == len(SIDES):
+            values["chi_sides_ppb"] = float(np.mean(each))
         if veins is not None:
             values |= _vein_values(qsm_ppb, thalami, veins, grid, reference)
     main_first = sorted(values, key=lambda name: not name.startswith("chi_"))

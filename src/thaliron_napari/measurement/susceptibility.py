@@ -123,27 +123,27 @@ def voxels_per_sample(qsm_ppb: NDArray[np.float32], regions: NDArray[Any], spaci
     .. [1] Priestley MB. Spectral Analysis and Time Series. London: Academic Press; 1981. Section 5.3.2.
     """
     step = np.asarray(spacing, dtype=float)
-    at = np.argwhere(regions != 0)
-    if len(at) < 2:
-        return 1.0
-    low = at.min(axis=0)
-    box = tuple(slice(a, b + 1) for a, b in zip(low, at.max(axis=0), strict=True))
     reach = np.floor(REACH_MM / step + 1e-9).astype(int)
-    labels = np.pad(regions[box], [(r, r) for r in reach])
-    values = np.pad(qsm_ppb[box].astype(np.float64), [(r, r) for r in reach])
     offsets = np.stack(np.meshgrid(*(np.arange(-r, r + 1) for r in reach), indexing="ij"), axis=-1).reshape(-1, 3)
     offsets = offsets[(((offsets * step) ** 2).sum(axis=1)) <= REACH_MM**2 + 1e-9]
     total = squares = 0.0
     count = pieces = 0
-    for label in np.unique(labels[labels != 0]):
-        mask = labels == label
+    # Each in its own box: the box of all holds the brain between them, and numbers are live.
+    flat = np.flatnonzero(regions != 0)
+    at, labels = np.unravel_index(flat, regions.shape), regions.ravel()[flat]
+    for label in np.unique(labels):
+        places = np.stack([along[labels == label] for along in at], axis=-1)
+        corner, end = places.min(axis=0), places.max(axis=0) + 1
+        box = tuple(slice(low, high) for low, high in zip(corner, end, strict=True))
+        mask, values = regions[box] == label, qsm_ppb[box].astype(np.float64)
         n = int(mask.sum())
         off = np.where(mask, values - values[mask].mean(), 0)
+        wide_mask, wide_off = (np.pad(array, [(r, r) for r in reach]) for array in (mask, off))
         pairs = near = 0.0
         for offset in offsets:
-            shift = tuple(-o for o in offset)
-            pairs += float((mask & np.roll(mask, shift, (0, 1, 2))).sum())
-            near += float((off * np.roll(off, shift, (0, 1, 2))).sum())
+            moved = tuple(slice(r + o, r + o + length) for r, o, length in zip(reach, offset, mask.shape, strict=True))
+            pairs += np.count_nonzero(mask & wide_mask[moved])
+            near += float((off * wide_off[moved]).sum())
         if pairs > MOST_PAIRS * n**2:
             continue
         total += near / (1 - pairs / n**2)

@@ -9,7 +9,7 @@ from thaliron_napari.case import Case
 from thaliron_napari.cohort import write_table
 from thaliron_napari.errors import TableError
 from thaliron_napari.measurement import Record, measure_case
-from thaliron_napari.measurement.dictionary import as_dictionary
+from thaliron_napari.measurement.dictionary import as_dictionary, dictionary_of
 from thaliron_napari.measurement.lesion_table import LESION_COLUMNS, as_cells, lesion_rows
 from thaliron_napari.measurement.regions import with_reverse
 
@@ -23,6 +23,12 @@ def record_table(record: Record, *, reverse: bool = False) -> pd.DataFrame:
 
     values = with_reverse(record.values) if reverse else record.values
     return pd.DataFrame([{"id": record.id, **values}])
+
+
+def write_record_table(record: Record, path: Path, *, reverse: bool = False) -> None:
+    """Write a record as a table of one row, with what its columns are; errors as `export_tables`."""
+    table = record_table(record, reverse=reverse)
+    write_table(table, path, {"id": {"Description": "Name of the case"}, **dictionary_of(map(str, table.columns))})
 
 
 def lesion_table(case: Case) -> pd.DataFrame:
@@ -49,7 +55,7 @@ def export_tables(case: Case, folder: Path, suffix: str, *, reverse: bool = Fals
     Returns
     -------
     list of Path
-        The tables, without the dictionaries beside them.
+        The tables, without the dictionaries beside CSV and TSV.
 
     Raises
     ------
@@ -63,7 +69,7 @@ def export_tables(case: Case, folder: Path, suffix: str, *, reverse: bool = Fals
     except OSError as error:
         raise TableError(f"{folder} cannot be made ({error.strerror}); choose another folder") from error
     record = folder / f"{case.name}_measurements{suffix}"
-    write_table(record_table(measure_case(case), reverse=reverse), record)
+    write_record_table(measure_case(case), record, reverse=reverse)
     if next(case.annotations.lesions(), None) is None:
         return [record]
     lesions = folder / f"{case.name}_lesions{suffix}"

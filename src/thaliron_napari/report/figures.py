@@ -92,8 +92,8 @@ def write_figures(case: Case, folder: Path, *, dpi: int = 300, formats: Sequence
     Raises
     ------
     CaseError
-        When a format is none of these, nothing is drawn yet, the unit of the QSM is ambiguous, or a file cannot be
-        written.
+        When a format is none of these, the resolution is not 50 to 2400, nothing is drawn yet, the unit of the QSM is
+        ambiguous, or a file cannot be written.
 
     Notes
     -----
@@ -102,6 +102,8 @@ def write_figures(case: Case, folder: Path, *, dpi: int = 300, formats: Sequence
     """
     for wrong in set(formats) - set(FORMATS):
         raise CaseError(f"Figures cannot be written as {wrong!r}; choose among {', '.join(FORMATS)}.")
+    if not 50 <= dpi <= 2400:
+        raise CaseError(f"Figures cannot be written at {dpi} dots per inch; choose 50 to 2400, such as 300.")
     plates = [plate for plate in (thalamus_plate(case), lesion_plate(case), overview_plate(case)) if plate]
     if not plates:
         raise CaseError(

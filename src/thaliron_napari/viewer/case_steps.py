@@ -6,6 +6,7 @@ from napari.utils.notifications import show_info
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QComboBox, QDialog, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
+from thaliron_napari.case import ROLE_NAME, Case
 from thaliron_napari.viewer.steps.step import button, text
 
 
@@ -74,3 +75,9 @@ class FlagDialog(QDialog):
 def tell_no_more(step: int) -> None:
     """Say that there is no unread case in a direction."""
     show_info(f"There is no unread case {'after' if step > 0 else 'before'} this one in the list.")
+
+
+def header_doubts(case: Case) -> list[str]:
+    """What in the images' headers contradicts itself, one line each."""
+    sources = {role: volume.source for role, volume in case.images.items()}
+    return [f"⚠ {ROLE_NAME[role]}: {note}." for role, source in sources.items() if source for note in source.notes]

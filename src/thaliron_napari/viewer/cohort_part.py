@@ -63,14 +63,14 @@ class CohortPart(QWidget):
 
     def show_table(self, table: Any, *, another: bool = False) -> None:
         """Show a cohort; another one starts without a condition."""
-        self.table = table
+        self.table, self._refused = table, ""
         if another:
             self._condition = ""
-            self.condition.clear()
         self.cases.show_table(table)
-        if not self._select(self._condition):
+        if not self._select(self._condition):  # a column it asks for is gone
             self._condition = ""
             self._select("")
+        self.condition.setText(self._condition)
 
     def narrow_to(self, condition: str) -> bool:
         """Analyse only the cases that fulfil a condition such as ``age <= 50``; empty: all that are not excluded.
@@ -105,6 +105,8 @@ class CohortPart(QWidget):
                 raise TableError("There is no cohort to add a column to; load one, or add this case.")
             if not name.isidentifier() or not expression:
                 raise TableError(f"{words!r}: write it as name = sum, such as total_ml = left_ml + right_ml")
+            if name in self.table.columns:
+                raise TableError(f"there is a column {name!r} already; give the new one another name")
             table = self.table.assign(**{name: compute(self.table, expression)})
         except ThalIronError as error:
             show_error(str(error))

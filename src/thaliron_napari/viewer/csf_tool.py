@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from napari.utils.notifications import show_info
 
-from thaliron_napari.case import Case, CsfCircle, Edit
+from thaliron_napari.case import Case, CsfCircle, Edit, Side
 from thaliron_napari.case.csf import CircleHit, add_circle, circle_at, place_circle, remove_circle
 from thaliron_napari.viewer.contour_tools import Drag
 from thaliron_napari.viewer.reading import Reading
@@ -52,18 +52,25 @@ def circle(reading: Reading, event: Any) -> Drag:
     made = CsfCircle((float(z), float(y), float(x)), float(radius))
     if hit is not None and hit.part == "rim" and not adds:
         made = CsfCircle(hit.circle.centre, round(float(radius), 2))
-    reading.make(lambda c: _edit(c, made, hit, adds=adds))
+    if reading.make(lambda c: _edit(c, made, hit, adds=adds)) and reading.suggested_csf:
+        own = _side(case, made)  # the reader's own circle goes before one that is only suggested
+        reading.suggest_csf({side: other for side, other in reading.suggested_csf.items() if side != own})
 
 
 def _edit(case: Case, made: CsfCircle, hit: CircleHit | None, *, adds: bool) -> Edit:
     """What a stroke that ended in a circle does; a click beside the only circle of a side moves that one there."""
     if hit is not None and not adds:
         return place_circle(case, hit.side, made, hit.number)
-    side = case.side_of(made.centre[2])
-    assert side is not None
+    side = _side(case, made)
     if adds or len(case.annotations.csf_circles(side)) > 1:
         return add_circle(case, side, made)
     return place_circle(case, side, made)
+
+
+def _side(case: Case, made: CsfCircle) -> Side:
+    side = case.side_of(made.centre[2])
+    assert side is not None
+    return side
 
 
 def _until_release(event: Any) -> Drag:

@@ -47,24 +47,27 @@ class PowerDialog(QDialog):
             box.setSingleStep(step)
             box.setValue(value)
         self.n.setValue(max(n, 4))
-        row = QHBoxLayout()
-        row.addWidget(self.unknown)
-        for name, field in (
-            ("n", self.n),
-            ("r", self.r),
-            ("power", self.power),
-            ("covariates", self.covariates),
-            ("two-sided alpha", self.alpha),
+        design, test = QHBoxLayout(), QHBoxLayout()
+        design.addWidget(self.unknown)
+        for row, name, field in (
+            (design, "n", self.n),
+            (design, "r", self.r),
+            (design, "power", self.power),
+            (test, "covariates", self.covariates),
+            (test, "two-sided alpha", self.alpha),
         ):
             row.addWidget(text(name, wraps=False))
             row.addWidget(field)
+            field.setStyleSheet("min-width: 100px")  # napari's own leaves no room for four digits
             field.valueChanged.connect(self.compute)
+        test.addStretch(1)
         self.unknown.currentIndexChanged.connect(self.compute)
         self.answer = text()
         self.figure = Figure(layout="constrained")
         self.canvas = FigureCanvasQTAgg(self.figure)
         column = QVBoxLayout(self)
-        column.addLayout(row)
+        column.addLayout(design)
+        column.addLayout(test)
         column.addWidget(self.answer)
         column.addWidget(self.canvas, 1)
         self.compute()

@@ -3,13 +3,13 @@
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem
 
-_HEADER = ("", "Before:\ncoefficient", "\n95% CI", "\nP", "\nn", "After:\ncoefficient", "\n95% CI", "\nP", "\nn")
+from thaliron_napari.viewer.regression_rows import COEFFICIENTS
 
 
 def result_table() -> QTableWidget:
     """An empty table of results, a line of which is clicked to be plotted."""
-    table = QTableWidget(0, len(_HEADER))
-    table.setHorizontalHeaderLabels(_HEADER)
+    table = QTableWidget(0, len(COEFFICIENTS))
+    table.setHorizontalHeaderLabels(COEFFICIENTS)
     table.verticalHeader().setVisible(False)
     table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
     table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)

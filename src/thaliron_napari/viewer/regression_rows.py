@@ -19,6 +19,11 @@ from thaliron_napari.statistics.text import (
     study_cells,
 )
 
+COEFFICIENTS = ("", "Before:\ncoefficient", "\n95% CI", "\nP", "\nn", "After:\ncoefficient", "\n95% CI", "\nP", "\nn")
+ODDS_RATIOS = tuple(words.replace("coefficient", "odds ratio") for words in COEFFICIENTS)
+DESCRIPTIONS = ("", "Mean ± SD,\nor count", "\nRange", "", "\nn", "", "", "", "")
+"""Heads of the nine columns."""
+
 
 @dataclass(frozen=True)
 class Line:
@@ -47,6 +52,7 @@ class Results:
     title: str
     lines: tuple[Line, ...]
     notes: tuple[str, ...]
+    head: tuple[str, ...] = COEFFICIENTS
 
 
 @dataclass(frozen=True)
@@ -94,7 +100,8 @@ def preset_results(table: Any, name: str, correction: str | None = None) -> Resu
         Line(cells, (row.before or row.after).name if row.before or row.after else "", row.before_fit, row.after_fit)
         for cells, row in zip(study_cells(made, correction), made.rows, strict=True)
     )
-    return Results(made.title, lines, footnotes(made, correction))
+    said = (*footnotes(made, correction), "Errors as least squares has them, as in the study")
+    return Results(made.title, lines, said)
 
 
 def descriptions(table: Any) -> Results:
@@ -104,7 +111,7 @@ def descriptions(table: Any) -> Results:
         Line((label, middle, spread, "", n, *blank), "", None, None)
         for label, n, middle, spread in description_cells(describe(table))
     ]
-    return Results("The cohort: mean ± SD or count, range, n", tuple(lines), ())
+    return Results("The cohort", tuple(lines), (), DESCRIPTIONS)
 
 
 def formula_choice(words: str, chosen: Choice) -> Choice:
@@ -159,7 +166,8 @@ def model_results(table: Any, choice: Choice) -> Results:
         label = _label(found.after, predictor, name)
         cells = (label, *first, *(second if adjusted else ("–",) * 4))
         lines.append(Line(cells, name, alone, found.after if adjusted else None))
-    return Results(LABELS.get(choice.outcome, choice.outcome), tuple(lines), tuple(_notes(choice, found, adjusted)))
+    title, head = LABELS.get(choice.outcome, choice.outcome), ODDS_RATIOS if choice.logistic else COEFFICIENTS
+    return Results(title, tuple(lines), tuple(_notes(choice, found, adjusted)), head)
 
 
 def _notes(choice: Choice, found: Any, adjusted: bool) -> list[str]:

@@ -332,6 +332,7 @@ class RegressionView(QWidget):
         self.title.setVisible(bool(results.title))
         place = (self.result.currentRow(), self.result.currentColumn())
         self.result.blockSignals(True)
+        self.result.setHorizontalHeaderLabels(results.head)
         self.result.setRowCount(len(results.lines))
         for r, line in enumerate(results.lines):
             for c, cell in enumerate(line.cells):

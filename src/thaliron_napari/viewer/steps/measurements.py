@@ -71,14 +71,13 @@ class MeasurementStep(Step):
 
     def export(self, path: Path) -> None:
         """Write the record as a table of one row."""
-        from thaliron_napari.cohort import write_table
-        from thaliron_napari.report.export import record_table
+        from thaliron_napari.report.export import write_record_table
 
         record = self._record()
         if record is None:
             return
         try:
-            write_table(record_table(record), path)
+            write_record_table(record, path)
         except (ThalIronError, OSError) as error:
             show_error(f"Not exported: {error}")
         else:

@@ -17,7 +17,7 @@ from thaliron_napari.imaging import holds_dicom_only
 from thaliron_napari.viewer import preferences
 from thaliron_napari.viewer.ahead import Wanted
 from thaliron_napari.viewer.canvas import canvas_widget
-from thaliron_napari.viewer.case_steps import CaseSteps, FlagDialog, tell_no_more
+from thaliron_napari.viewer.case_steps import CaseSteps, FlagDialog, header_doubts, tell_no_more
 from thaliron_napari.viewer.import_dialog import ImportDialog
 from thaliron_napari.viewer.opening import Opener, Request
 from thaliron_napari.viewer.reader import ReaderRow
@@ -188,8 +188,8 @@ class StudyStep(Step):
         entry = self.worklist.entry(name)
         if entry is None:
             show_warning(f"{name} is not among the cases of the open dataset; open its folder here.")
-        else:
-            self.open_case(entry.case)
+            return
+        self.open_case(entry.case)
 
     def open_unread(self, step: int) -> None:
         """Open the unread case after (1) or before (-1) the one that was asked for last."""
@@ -311,7 +311,7 @@ class StudyStep(Step):
         self.images.resizeRowsToContents()
         self.unit.refresh()
         where = f"Work is kept in {case.folder}" if case.folder else "This case is in memory only."
-        self.note.setText("\n".join([*self.opener.notes, *_doubts(case), where]))
+        self.note.setText("\n".join([*self.opener.notes, *header_doubts(case), where]))
 
     def done(self) -> bool:
         """Whether images are open and the unit is known."""
@@ -390,12 +390,6 @@ class StudyStep(Step):
         self.steps.finished.setChecked(self.reading.finished)
         self.steps.flagged.setEnabled(self.reading.case is not None)
         self.steps.flagged.setChecked(self.flagged)
-
-
-def _doubts(case: Case) -> list[str]:
-    """What in the images' headers contradicts itself, one line each."""
-    sources = {role: volume.source for role, volume in case.images.items()}
-    return [f"⚠ {ROLE_NAME[role]}: {note}." for role, source in sources.items() if source for note in source.notes]
 
 
 _FILTER = "Images (*.nii *.nii.gz *.mgz *.mgh)"

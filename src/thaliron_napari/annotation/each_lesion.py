@@ -31,7 +31,7 @@ def each_lesion(
     dict
         By number, in order.
     """
-    at = np.flatnonzero(labels)
+    at = np.flatnonzero(labels != 0)
     numbers = labels.ravel()[at]
     by_number = np.argsort(numbers, kind="stable")
     starts = np.flatnonzero(np.diff(numbers[by_number], prepend=0))
