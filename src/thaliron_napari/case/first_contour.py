@@ -1,6 +1,5 @@
 """A first contour of the thalami for nothing: from another program's label map, or from one click and the images."""
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thaliron_napari.case.annotations import SIDES, Side
-from thaliron_napari.case.bids import dataset_root
 from thaliron_napari.case.case import Case
+from thaliron_napari.case.other_programs import files_like, subject_folders
 from thaliron_napari.case.placing import between, image_of
 from thaliron_napari.case.thalamus import Box, images_on_qsm_grid
 from thaliron_napari.case.veins import kept_out
@@ -106,26 +105,13 @@ def find_label_map(case: Case) -> Path | None:
 
 
 def _label_maps(case: Case) -> Iterator[Path]:
-    source = next((volume.source for volume in case.images.values() if volume.source is not None), None)
-    root = None if source is None else dataset_root(source.path)
-    if root is None or not (root / "derivatives").is_dir():
-        return
-    subjects = [f"sub-{case.subject}_ses-{case.session}"] if case.session else []
-    for tool in sorted((root / "derivatives").iterdir()):
-        if tool.name.startswith("thaliron") or not tool.is_dir():
-            continue
-        for subject in (*subjects, f"sub-{case.subject}", case.subject):
-            folder = tool / subject
-            for pattern in _KNOWN_NAMES if folder.is_dir() else ():
-                beside = [folder.glob(f"{way}{pattern}") for way in ("", "anat/", "ses-*/anat/")]
-                yield from (path for paths in beside for path in sorted(paths) if _fits(case, path, tool))
+    for folder in subject_folders(case):
+        for pattern in _KNOWN_NAMES:
+            yield from (path for path in files_like(case, folder, pattern) if _fits(path))
 
 
-def _fits(case: Case, path: Path, tool: Path) -> bool:
-    """Whether a file in a tool's folder is of this case's session, and has the thalami of both sides."""
-    sessions = set(re.findall(r"ses-([0-9A-Za-z]+)", path.relative_to(tool).as_posix()))
-    if case.session and sessions - {case.session}:
-        return False
+def _fits(path: Path) -> bool:
+    """Whether a file is a label map with the thalami of both sides."""
     try:
         there = np.unique(read_label_map(path).data)
     except ThalIronError:
