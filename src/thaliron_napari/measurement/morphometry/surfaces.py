@@ -109,7 +109,7 @@ def read_per_vertex(path: Path) -> NDArray[np.float64]:
         values = _numbers(content, ">i2", count, 6, path) / 100 if whole else np.empty(0)
     if not values.size or not np.isfinite(values).all():
         raise MeasurementError(f"{path} does not hold one number a vertex; give a file as ?h.thickness.")
-    return values.astype(np.float64)
+    return values
 
 
 def _freesurfer(
@@ -130,12 +130,12 @@ def _freesurfer(
         points, quads = _three_bytes(content, 3), _three_bytes(content, 6)
         kind, size, unit = (">i2", 2, 100) if magic == _QUADS else (">f4", 4, 1)
         vertices = _numbers(content, kind, 3 * points, 9, path) / unit
-        packed = _numbers(content, "u1", 12 * quads, 9 + 3 * size * points, path).reshape(-1, 3).astype(np.int64)
+        packed = _numbers(content, "u1", 12 * quads, 9 + 3 * size * points, path).reshape(-1, 3)
         faces = _halves((packed @ np.array([65536, 256, 1])).reshape(-1, 4))
         place = None
     else:
         raise MeasurementError(f"{path} is not a FreeSurfer surface; give a file as lh.white or lh.pial.")
-    return vertices.reshape(-1, 3).astype(np.float64), faces.astype(np.int64), place
+    return vertices.reshape(-1, 3), faces, place
 
 
 def _halves(quads: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -224,4 +224,6 @@ def _numbers(content: bytes, kind: str, count: int, at: int, path: Path) -> NDAr
     """So many numbers from a place on; the file's own length is the bound, whatever its header claims."""
     if count < 0 or at + int(count) * np.dtype(kind).itemsize > len(content):
         raise MeasurementError(f"{path} is cut off or damaged; copy or export it again.")
-    return np.frombuffer(content, kind, count, at)
+    numbers = np.frombuffer(content, kind, count, at)
+    with np.errstate(invalid="ignore"):  # damaged floats are found out by what they are compared with
+        return numbers.astype(np.float64 if numbers.dtype.kind == "f" else np.int64)

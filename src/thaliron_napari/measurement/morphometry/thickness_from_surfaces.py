@@ -93,8 +93,8 @@ def vertex_areas(surface: Surface) -> NDArray[np.float64]:
     """Area at each vertex in square mm, a third of that of each triangle at it; their sum is the surface's."""
     a, b, c = (surface.vertices[surface.faces[:, k]] for k in range(3))
     third = np.linalg.norm(np.cross(b - a, c - a), axis=1) / 6
-    areas: NDArray[np.float64] = np.bincount(surface.faces.ravel(), np.repeat(third, 3), len(surface.vertices))
-    return areas
+    corners = surface.faces.ravel()
+    return np.bincount(corners, np.repeat(third, 3), len(surface.vertices)).astype(np.float64)
 
 
 def mean_thickness(
