@@ -157,7 +157,7 @@ def measure_hemisphere(folder: Path, side: str) -> Hemisphere:
     return Hemisphere(thickness, vertex_areas(white), cortex)
 
 
-def thickness_from_surfaces(folder: Path) -> dict[str, float]:
+def thickness_by_side(folder: Path) -> dict[str, float]:
     """Mean thickness in mm of "left", "right" and "both" hemispheres of a FreeSurfer subject, weighted by area.
 
     Raises
