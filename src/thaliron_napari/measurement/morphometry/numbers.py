@@ -61,11 +61,24 @@ NUMBERS: dict[str, tuple[str, str]] = {
     "fs_thalamus_ml": ("Volume of both thalami by the program in column morphometry", "ml"),
     "gm_ml": ("Total grey matter volume by the program in column morphometry", "ml"),
     "thickness_mm": (
-        "Mean cortical thickness by the program in column morphometry, hemispheres weighted by white surface area",
+        "Mean cortical thickness by the program in column morphometry: each hemisphere's plain mean over the vertices "
+        "of its cortex, hemispheres weighted by white surface area",
         "mm",
     ),
     "thickness_plain_mm": ("The same, hemispheres weighted alike", "mm"),
-    "thickness_vertex_mm": ("Mean cortical thickness over the vertices of both hemispheres, weighted by area", "mm"),
+    "thickness_vertex_mm": (
+        "Mean cortical thickness over the vertices of both hemispheres' cortex, each weighted by its white area",
+        "mm",
+    ),
     "etiv_ml": ("Estimated total intracranial volume by the program in column morphometry", "ml"),
 }
 """Description and unit of each number."""
+
+ANTS_NUMBERS: dict[str, tuple[str, str]] = {
+    "ants_gm_ml": ("Total grey matter volume by ANTs (N4, Atropos), not comparable with FreeSurfer's", "ml"),
+    "ants_thickness_mm": (
+        "Mean cortical thickness by ANTs (N4, Atropos, DiReCT), not comparable with FreeSurfer's",
+        "mm",
+    ),
+}
+"""Description and unit of each number of our own way without FreeSurfer."""
