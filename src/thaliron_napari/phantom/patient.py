@@ -98,6 +98,8 @@ class Truth:
         Thalamic volume by side, from shares of voxels.
     tissue, tissue_names
         uint8, QSM grid: what most of each voxel is, and the names of the numbers.
+    tissue_t1
+        uint8, T1 grid: the same there.
     """
 
     thalami: NDArray[np.uint8]
@@ -112,6 +114,7 @@ class Truth:
     volumes_ml: dict[str, float]
     tissue: NDArray[np.uint8]
     tissue_names: tuple[str, ...]
+    tissue_t1: NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -155,7 +158,7 @@ def make_patient(size: Size = "full", seed: int = 7) -> Patient:
     lesions = _lesion_truth(at_flair, flair, affine)
     shape, t1_affine = grids["t1"]
     t1 = paint(at_flair, t1_affine, shape, [contrasts.T1, contrasts.T1CE])
-    qsm, magnitude, truth = _qsm_scan(at_qsm, *grids["qsm"], noise[:2], lesions, qsm_to_flair)
+    qsm, magnitude, truth = _qsm_scan(at_qsm, *grids["qsm"], noise[:2], lesions, qsm_to_flair, t1.tissue)
     signals = (flair.channels[0], t1.channels[0], t1.channels[1])
     with ThreadPoolExecutor(2) as pool:
         scans = list(pool.map(contrasts.as_scanned, signals, noise[2:], (10, 14, 14), (0.12, 0.15, 0.15)))
@@ -203,8 +206,9 @@ def _qsm_scan(
     rngs: Sequence[np.random.Generator],
     lesions: tuple[NDArray[np.int32], tuple[LesionInfo, ...]],
     qsm_to_flair: Matrix,
+    tissue_t1: NDArray[np.uint8],
 ) -> tuple[FloatArray, FloatArray, Truth]:
-    """Susceptibility map and magnitude as scanned, and the truth (that of the lesions is passed through)."""
+    """Susceptibility map and magnitude as scanned, and the truth (that of the lesions and T1 is passed through)."""
     shares = [{tissue: 1.0} for tissue in ("thalamus left", "thalamus right", "vein", "csf")]
     tables = [contrasts.SUSCEPTIBILITY_PPB, contrasts.MAGNITUDE, *shares]
     painted = paint(head, affine, shape, tables, 3)
@@ -241,6 +245,7 @@ def _qsm_scan(
         },
         tissue=painted.tissue,
         tissue_names=contrasts.TISSUES,
+        tissue_t1=tissue_t1,
     )
     return qsm, magnitude, truth
 
