@@ -76,7 +76,8 @@ def test_columns_are_found_by_their_names_else_as_5_1_has_them(tmp_path: Path) -
 def test_cut_at_any_byte_it_is_refused(tmp_path: Path, version) -> None:
     whole = segment_table(version).encode()
     path = tmp_path / "aseg.stats"
-    for cut in range(0, len(whole), 23):
+    ends = [at + 1 for at, byte in enumerate(whole[:-1]) if byte == ord("\n")]
+    for cut in (*range(0, len(whole), 23), *ends):
         with pytest.raises(MeasurementError, match=r"cut off or damaged|is empty"):
             _read(path, whole[:cut])
 

@@ -55,6 +55,8 @@ def test_whose_row(tmp_path: Path) -> None:
             _read(path, text, subject)
     with pytest.raises(MeasurementError, match="no rows of sub-02"):
         _read(path, synthseg_table(ONE), "sub-02")
+    with pytest.raises(MeasurementError, match="no rows of sub-01"):
+        _read(path, synthseg_table(("sub-011_T1w", "sub-02_T1w")), "sub-01")
     with pytest.raises(MeasurementError, match="2 rows"):
         _read(path, synthseg_table(ONE * 2), "sub-01")
 
