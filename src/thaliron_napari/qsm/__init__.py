@@ -1,0 +1,1 @@
+"""Susceptibility from the phase of a multi-echo gradient echo."""
