@@ -116,7 +116,7 @@ def test_command_lines(nothing_installed: Path, tmp_path: Path) -> None:
 
 
 def test_what_is_not_installed_is_said(nothing_installed: Path, tmp_path: Path) -> None:
-    with pytest.raises(MeasurementError, match="run_fastsurfer.sh on the PATH, or set .FASTSURFER_HOME"):
+    with pytest.raises(MeasurementError, match=r"run_fastsurfer\.sh on the PATH, or set \$FASTSURFER_HOME"):
         command(FASTSURFER, tmp_path, tmp_path, "x", 1)
     with pytest.raises(MeasurementError, match="cannot be started"):
         _run([str(tmp_path / "none")], tmp_path / "log.txt")
@@ -147,12 +147,12 @@ def test_a_line_without_end_is_cut(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("said", "found"),
     [
-        ("ERROR: FreeSurfer license file /x/license.txt not found.\nIf you are outside\nget a valid one", "license.txt not found"),
-        ("fine\nmri_convert: could not open a.nii\nTo report a problem, see x\nrecon-all -s x exited with ERRORS", "could not open a.nii"),
+        ("ERROR: FreeSurfer license file /x/license.txt not found.\nIf you are\noutside", "license.txt not found"),
+        ("fine\nmri_x: could not open a.nii\nTo report a problem, x\nx exited with ERRORS", "could not open a.nii"),
         ("just this", "just this"),
         ("", "it said nothing"),
     ],
-)  # fmt: skip
+)
 def test_a_failure_says_the_telling_line_and_where_the_log_is(tmp_path: Path, said: str, found: str) -> None:
     call = _script(tmp_path, f"print({said!r})\nraise SystemExit(3)\n")
     with pytest.raises(MeasurementError) as caught:

@@ -75,9 +75,12 @@ NUMBERS: dict[str, tuple[str, str]] = {
 """Description and unit of each number."""
 
 ANTS_NUMBERS: dict[str, tuple[str, str]] = {
-    "ants_gm_ml": ("Total grey matter volume by ANTs (N4, Atropos), not comparable with FreeSurfer's", "ml"),
+    "ants_gm_ml": (
+        "Total grey matter volume without FreeSurfer (N4 of ANTs, mixed voxels by share), not comparable with its own",
+        "ml",
+    ),
     "ants_thickness_mm": (
-        "Mean cortical thickness by ANTs (N4, Atropos, DiReCT), not comparable with FreeSurfer's",
+        "Mean cortical thickness without FreeSurfer (N4 and DiReCT of ANTs), not comparable with its own",
         "mm",
     ),
 }
