@@ -172,6 +172,12 @@ def test_a_freesurfer_folder_that_is_none(refused: Refused, tmp_path: Path) -> N
     assert "aseg.stats" in refused("measure", "--freesurfer", tmp_path)
 
 
+def test_a_t1_that_cannot_be_measured(head, refused: Refused, tmp_path: Path) -> None:
+    assert "numbers.csv" in refused("morphometry", head.flair, "--out", tmp_path / "numbers.csv")
+    assert "no.nii.gz" in refused("morphometry", tmp_path / "no.nii.gz", "--out", tmp_path / "n.json")
+    assert "grid" in refused("morphometry", head.flair, "--mask", head.thalami, "--out", tmp_path / "n.json")
+
+
 def test_a_journal_of_other_images_is_refused(head, refused: Refused, tmp_path: Path) -> None:
     folder = tmp_path / "d" / "sub-ball" / "anat"
     folder.mkdir(parents=True)

@@ -12,6 +12,7 @@ import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
+from ball_subject import write_ball_subject
 from readings import read_head
 
 from thaliron_napari import __version__
@@ -178,6 +179,31 @@ def test_measure_takes_any_label_map(head, done: Run, refused: Run, out: Path, t
         assert rows[f"{side} thing"]["p95_ppb"] == pytest.approx(record.values[f"thalamus_{side}_p95_ppb"], rel=1e-12)
     assert "on its own" in refused("measure", "--qsm", head.qsm, "--labels", head.thalami, "--thalami", head.thalami)
     assert "on its own" in refused("measure", "--labels", head.thalami)
+
+
+def test_measure_says_of_morphometry_where_each_number_came_from(
+    done: Run, refused: Run, out: Path, tmp_path: Path
+) -> None:
+    folder = write_ball_subject(tmp_path / "014", (0, 0, 0))
+    said = done("measure", "--freesurfer", folder, "--out", out / "brain.json").splitlines()
+    assert said[0] == "sub-014"
+    rows = {line.split()[0]: line for line in said[1:]}
+    assert "stats/aseg.stats, Left-Thalamus" in rows["fs_thalamus_left_ml"]
+    assert rows["thickness_mm"].split()[1:3] == ["3", "mm"]
+    record = json.loads((out / "brain.json").read_text("utf-8"))
+    assert record["values"]["morphometry"] == "FreeSurfer 7.4.1"
+    assert record["values"]["fs_thalamus_ml"] == pytest.approx(
+        record["values"]["fs_thalamus_left_ml"] + record["values"]["fs_thalamus_right_ml"]
+    )
+    assert "Left-Thalamus" in record["came_from"]["fs_thalamus_left_ml"]
+
+    table = tmp_path / "volumes.csv"
+    heads = "subject,total intracranial,left thalamus,right thalamus"
+    table.write_text(f"{heads}\nsub-1.nii.gz,1400000,7000,7100\nsub-2.nii.gz,1500000,6000,6100\n")
+    assert "name one of its scans" in refused("measure", "--freesurfer", table)
+    said = done("measure", "--freesurfer", table, "--subject", "2")
+    assert "fs_thalamus_left_ml               6 ml" in said
+    assert [line.split()[1] for line in said.splitlines() if line.startswith("thickness_mm")] == ["-"]
 
 
 def test_export_writes_record_and_lesions(head, done: Run, refused: Run, out: Path, tmp_path: Path) -> None:

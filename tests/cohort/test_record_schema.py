@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ball_subject import write_ball_subject
 from jsonschema import Draft202012Validator
 from readings import read_head
 
 from thaliron_napari.case import open_case
 from thaliron_napari.case.files import signature
+from thaliron_napari.case.morphometry import take_result
 from thaliron_napari.cohort import describe_columns
 from thaliron_napari.measurement import dictionary, write_record
 from thaliron_napari.measurement.from_files import measure_files
@@ -36,7 +38,14 @@ def test_record_of_a_reading_is_valid_and_leaves_no_value_undescribed(head, tmp_
     record = json.loads(write_record(case).read_text("utf-8"))
     assert errors(record) == []
     assert list(record["dictionary"]) == list(record["values"])
-    assert set(record) == set(SCHEMA["properties"]), "the schema and the file have the same parts"
+    parts = set(SCHEMA["properties"])
+    assert set(record) == parts - {"came_from"}, "the schema and the file have the same parts"
+    case.apply(take_result(case, write_ball_subject(tmp_path / "brain", (0, 0, 0))))
+    record = json.loads(write_record(case).read_text("utf-8"))
+    assert errors(record) == []
+    assert list(record["dictionary"]) == list(record["values"])
+    assert set(record) == parts
+    assert set(record["came_from"]) == set(dictionary.NUMBERS) <= set(record["values"])
 
 
 def test_record_of_files_is_valid(head) -> None:

@@ -45,7 +45,7 @@ def step(make_napari_viewer_proxy: Callable[..., Any]) -> Iterator[RegressionSte
     viewer = make_napari_viewer_proxy(show=True)
     panel = make_window(viewer=viewer)
     viewer.window.resize(1280, 800)
-    panel.open_step(6)
+    panel.open_step(panel.steps.index(panel.step(RegressionStep)))
     notification_manager.records.clear()
     yield panel.step(RegressionStep)
     notification_manager.records.clear()
@@ -300,7 +300,7 @@ def test_wide_view_comes_back_with_its_results_and_follows_the_theme(step: Regre
         panel = panel.parentWidget()
     panel.open_step(0)
     assert not step.view.isVisible()
-    panel.open_step(6)
+    panel.open_step(panel.steps.index(panel.step(RegressionStep)))
     assert step.view.isVisible()
 
 

@@ -173,3 +173,28 @@ def test_numbers_at_the_edges_of_rounding() -> None:
     ]  # fmt: skip
     assert [format_number(v, 2, 2) for v in (0.0, -0.001, 1234.5, float("inf"))] == ["0.00", "-0.0010", "1234.50", "-"]
     assert format_number(3.2e-12, 2, 2) == "3.2e-12"
+
+
+def test_the_thalamic_volume_is_freesurfers_as_in_the_study_where_it_is_there_for_all() -> None:
+    table = synthetic_cohort()
+    whole = table.assign(fs_thalamus_ml=table["thalamus_ml"], thalamus_ml=table["thalamus_ml"].iloc[::-1].to_numpy())
+    first, _ = study_tables(whole)
+    (said,) = [note for note in first.notes if "fs_thalamus_ml" in note]
+    assert said == "thalamic volume is that of column 'fs_thalamus_ml'; 95 of 95 cases have 'fs_thalamus_ml'"
+    assert first.rows[0].before == study_tables(table)[0].rows[0].before
+    some = whole.assign(fs_thalamus_ml=whole["fs_thalamus_ml"].where(whole.index < 50))
+    first, _ = study_tables(some)
+    assert "thalamic volume is that of column 'thalamus_ml'; 50 of 95 cases have 'fs_thalamus_ml'" in first.notes
+    assert first.rows[0].before_fit.n_used == 95
+
+
+def test_brain_measures_of_several_programs_are_said() -> None:
+    table = synthetic_cohort()
+    programs = np.where(table.index < 90, "FreeSurfer 5.1.0", "SynthSeg 2.0")
+    first, _ = study_tables(table.assign(morphometry=programs))
+    assert (
+        "brain measures come from several programs, whose values differ: FreeSurfer 5.1.0 (90), SynthSeg 2.0 (5)"
+        in first.notes
+    )
+    one, _ = study_tables(table.assign(morphometry="FreeSurfer 5.1.0"))
+    assert not [note for note in one.notes if "programs" in note]

@@ -19,6 +19,8 @@ from thaliron_napari.imaging.files import replace_file, write_json
 
 PROGRAM = {"Name": "ThalIron", "Version": __version__}
 _IGNORED = (
+    "*_desc-ants_morphometry.json",
+    "*_desc-ants_thickness.nii.gz",
     "*_desc-edits*",
     "*_desc-lesions.tsv",
     "*_desc-lesions.json",

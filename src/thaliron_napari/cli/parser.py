@@ -11,6 +11,7 @@ from thaliron_napari.cli import case_verbs as on_case
 from thaliron_napari.cli import verbs as run
 from thaliron_napari.cli.agree import agree
 from thaliron_napari.cli.case_verbs import ROLES
+from thaliron_napari.cli.morphometry import morphometry
 from thaliron_napari.cli.usage import UsageError
 from thaliron_napari.cli.verbs import SERIES_ROLES
 from thaliron_napari.errors import ThalIronError
@@ -23,6 +24,7 @@ VERBS = (
     "contour",
     "grow",
     "measure",
+    "morphometry",
     "cohort",
     "regress",
     "power",
@@ -120,11 +122,27 @@ def build_parser() -> argparse.ArgumentParser:
     add("--csf", type=Path, metavar="C", help="label map of the CSF ROIs on the grid of Q: 1 left, 2 right")
     add("--veins", type=Path, metavar="V", help="mask of veins on the grid of Q: thalami are measured with and without")
     add("--lesions", type=Path, metavar="L", help="label map, one number a lesion; on the grid of F where F is given")
-    add("--freesurfer", type=Path, metavar="DIR", help="folder of the FreeSurfer subject")
+    add(
+        "--freesurfer",
+        type=Path,
+        metavar="DIR",
+        help="folder of the FreeSurfer or FastSurfer subject, or SynthSeg's table",
+    )
+    add("--subject", metavar="NAME", help="whose row it is where SynthSeg's table has several")
     add("--labels", type=Path, metavar="L", help="measure each label of any map on the grid of Q instead: caudate ...")
     add("--names", type=Path, metavar="TSV", help="names of the labels of L: columns index and name")
     add("--reverse", action="store_true", help="state CSF minus thalamus too, beside thalamus minus CSF")
     add("--out", type=Path, metavar="FILE", help=f"write the record too: {_TABLES}")
+
+    add = verb(
+        "morphometry", morphometry, "measure grey matter volume and cortical thickness from a T1, without FreeSurfer"
+    ).add_argument
+    add("t1", type=Path, metavar="T1", help="T1 image, without its skull unless --mask is given")
+    add("--mask", type=Path, metavar="M", help="brain mask on the grid of the T1")
+    add(
+        "--lesions", type=Path, metavar="L", help="lesions on the grid of the T1, to be filled with white matter before"
+    )
+    add("--out", type=Path, required=True, metavar="FILE.json", help="numbers to write, with label and thickness maps")
 
     add = verb("cohort", run.cohort, "collect one table from the measured cases of a folder").add_argument
     add("derivatives", type=Path, metavar="DERIVATIVES", help="folder that holds sub-*/, such as derivatives/thaliron")

@@ -157,7 +157,7 @@ def measure(options: argparse.Namespace) -> None:
     if options.labels:
         _measure_structures(options)
         return
-    named = ("qsm", "unit", "flair", "thalami", "csf", "veins", "lesions", "freesurfer")
+    named = ("qsm", "unit", "flair", "thalami", "csf", "veins", "lesions", "freesurfer", "subject")
     record, sources = measure_files(**{name: getattr(options, name) for name in named})
     if options.reverse:
         record = replace(record, values=with_reverse(record.values))
@@ -165,7 +165,8 @@ def measure(options: argparse.Namespace) -> None:
     print(record.id)
     for name, value in record.values.items():
         number = "-" if value is None else f"{value:.6g}" if isinstance(value, float) else str(value)
-        print(f"{name:24} {number:>10} {meanings[name]['Units']:8} {meanings[name]['Description']}")
+        unit = meanings[name].get("Units", "")
+        print(f"{name:24} {number:>10} {unit:8} {record.came_from.get(name, meanings[name]['Description'])}")
     if options.out is None:
         return
     if options.out.suffix.lower() == ".json":

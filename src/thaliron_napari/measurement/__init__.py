@@ -1,7 +1,7 @@
 """A case's numbers: regions, susceptibility, lesions, morphometry."""
 
 from thaliron_napari.measurement.lesion_table import write_lesions
-from thaliron_napari.measurement.morphometry import read_freesurfer
+from thaliron_napari.measurement.morphometry import read_morphometry
 from thaliron_napari.measurement.record import (
     Record,
     measure_case,
@@ -15,7 +15,7 @@ __all__ = [
     "measure_case",
     "measure_lesion_map",
     "measure_thalami",
-    "read_freesurfer",
+    "read_morphometry",
     "write_lesions",
     "write_record",
 ]

@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from thaliron_napari.measurement.morphometry.numbers import ANTS_NUMBERS, NUMBERS
+
 # Name: (description, unit). Every table the program writes takes its header's meanings from here.
 _NUMBERS: dict[str, tuple[str, str]] = {
     "chi_ppb": ("Relative susceptibility: mean of both thalami minus mean of the CSF ROIs", "ppb"),
@@ -22,10 +24,10 @@ _NUMBERS: dict[str, tuple[str, str]] = {
     "lesions_flagged": ("Lesions flagged for another look; not counted elsewhere", "lesions"),
     "enhancing": ("Whether an accepted lesion enhances after gadolinium: 1 yes, 0 no", "1"),
     "enhancing_count": ("Number of accepted lesions that enhance after gadolinium", "lesions"),
-    "fs_thalamus_left_ml": ("FreeSurfer's volume of the left thalamus", "ml"),
-    "fs_thalamus_right_ml": ("FreeSurfer's volume of the right thalamus", "ml"),
-    "gm_ml": ("FreeSurfer's total grey matter volume", "ml"),
-    "thickness_mm": ("FreeSurfer's mean cortical thickness, both hemispheres weighted by area", "mm"),
+    "morphometry": ("Which program measured volumes and thickness of the brain", ""),
+    "morphometry_checked_by": ("Who checked its masks and surfaces by eye", ""),
+    **NUMBERS,
+    **ANTS_NUMBERS,
 }
 for _prefix, _name in (("", "both thalami"), ("left_", "the left thalamus"), ("right_", "the right thalamus")):
     _csf = f"the {_prefix.rstrip('_')} CSF ROIs".replace("  ", " ")
@@ -69,7 +71,7 @@ def dictionary_of(names: Iterable[str]) -> dict[str, dict[str, Any]]:
         if name in _NUMBERS:
             text, unit = _NUMBERS[name]
             levels = {"Levels": _LEVELS[name]} if name in _LEVELS else {}
-            entries[name] = {"Description": text, "Units": unit, **levels}
+            entries[name] = {"Description": text, **({"Units": unit} if unit else {}), **levels}
     return entries
 
 

@@ -10,7 +10,8 @@ from thaliron_napari.errors import MeasurementError
 from thaliron_napari.imaging import Source, Volume, read_label_map, read_volume
 from thaliron_napari.imaging.overlap import check_overlap
 from thaliron_napari.imaging.units import to_ppb, unit_of_file
-from thaliron_napari.measurement.morphometry import read_freesurfer
+from thaliron_napari.measurement.morphometry import read_morphometry
+from thaliron_napari.measurement.morphometry.of_case import CaseMorphometry
 from thaliron_napari.measurement.record import Record, measure_lesion_map
 from thaliron_napari.measurement.regions import Value, measure_thalami
 from thaliron_napari.measurement.structures import Structure, measure_structures, read_names
@@ -26,6 +27,7 @@ def measure_files(
     veins: Path | None = None,
     lesions: Path | None = None,
     freesurfer: Path | None = None,
+    subject: str | None = None,
 ) -> tuple[Record, list[Source]]:
     """Measure what the files given allow.
 
@@ -44,7 +46,9 @@ def measure_files(
     lesions : Path, optional
         Label map, one number a lesion.
     freesurfer : Path, optional
-        Folder of a FreeSurfer subject.
+        Folder of a FreeSurfer or FastSurfer subject, or SynthSeg's table of volumes.
+    subject : str, optional
+        Whose row it is where SynthSeg's table has several.
 
     Returns
     -------
@@ -82,11 +86,11 @@ def measure_files(
         labels = read_label_map(lesions, like=None if flair is None else images[flair].grid)
         used.append(labels)
         values |= measure_lesion_map(None if flair is None else images[flair].data, labels.data, labels.grid)
-    if freesurfer is not None:
-        values |= read_freesurfer(freesurfer)
+    brain = CaseMorphometry() if freesurfer is None else CaseMorphometry((read_morphometry(freesurfer, subject),))
+    values |= brain.values()
     if not (thalami or csf):
         unit = None
-    record = Record(_name(qsm or flair or lesions, freesurfer), values, unit)
+    record = Record(_name(qsm or flair or lesions, freesurfer), values, unit, brain.came_from())
     return record, [v.source for v in used if v.source is not None]
 
 

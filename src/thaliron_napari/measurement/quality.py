@@ -3,6 +3,7 @@
 from thaliron_napari.case import SIDE_LABEL, SIDES, Case
 from thaliron_napari.case.thalamus import empty_slices, proposed
 from thaliron_napari.measurement.csf_check import check_circles
+from thaliron_napari.measurement.morphometry.of_case import morphometry_of_case
 from thaliron_napari.measurement.record import Record
 
 # Limits beyond which a sentence is said. They are wide: a remark that is always there is not read.
@@ -41,7 +42,8 @@ def missing(case: Case) -> list[str]:
 def remarks(case: Case, record: Record) -> list[str]:
     """What speaks against trusting the numbers unseen, one sentence each; empty where nothing does."""
     values = {name: float(v) for name, v in record.values.items() if isinstance(v, int | float)}
-    return [*_on_thalami(case, values), *_on_csf(case, values), *_on_lesions(case), *_on_images(case)]
+    drawn = [*_on_thalami(case, values), *_on_csf(case, values), *_on_lesions(case)]
+    return [*drawn, *_on_images(case), *_on_morphometry(case)]
 
 
 def _on_thalami(case: Case, values: dict[str, float]) -> list[str]:
@@ -91,3 +93,12 @@ def _on_images(case: Case) -> list[str]:
     if fact is None:
         return ["QSM and FLAIR are shown together by the scanner's geometry; they were not registered."]
     return [f"Registration: {sentence}" for sentence in fact.get("warnings", ())]
+
+
+def _on_morphometry(case: Case) -> list[str]:
+    found = morphometry_of_case(case)
+    if found.refused:
+        return [f"Morphometry cannot be read: {found.refused}"]
+    if not found.is_as_checked:
+        return ["Morphometry was checked by eye, but its files are others now."]
+    return ["Morphometry is not checked by eye."] if found.results and found.checked_by is None else []

@@ -4,7 +4,7 @@ The same record comes from a case in the window, from files on the command line 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from thaliron_napari.imaging import Grid
 from thaliron_napari.imaging.files import write_json
 from thaliron_napari.measurement.dictionary import dictionary_of
 from thaliron_napari.measurement.lesions import lesion_totals, measure_lesions
+from thaliron_napari.measurement.morphometry.of_case import morphometry_of_case
 from thaliron_napari.measurement.regions import Value, measure_thalami
 
 
@@ -34,15 +35,20 @@ class Record:
         Numbers by name; None where something was not measured, never zero in its stead.
     qsm_unit : str, optional
         In which the values of the QSM's file were taken to be.
+    came_from : mapping
+        Of what another program measured: where each value came from, or why it is missing.
     """
 
     id: str
     values: Mapping[str, Value]
     qsm_unit: str | None = None
+    came_from: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        """ID, values, what each value is, and in which unit the QSM's file was read."""
-        said = {} if self.qsm_unit is None else {"qsm_unit": self.qsm_unit}
+        """ID, values, what each value is and where it came from, and in which unit the QSM's file was read."""
+        said: dict[str, Any] = {} if self.qsm_unit is None else {"qsm_unit": self.qsm_unit}
+        if self.came_from:
+            said["came_from"] = dict(self.came_from)
         return {"id": self.id, "values": dict(self.values), "dictionary": dictionary_of(self.values), **said}
 
 
@@ -61,7 +67,8 @@ def measure_case(case: Case) -> Record:
         )
     if "flair" in case.images:
         values |= _measure_review(case)
-    return Record(case.name, values, case.unit)
+    morphometry = morphometry_of_case(case)
+    return Record(case.name, values | morphometry.values(), case.unit, morphometry.came_from())
 
 
 def _accepted_thalami(case: Case) -> NDArray[Any]:
@@ -95,6 +102,7 @@ def write_record(case: Case) -> Path:
         When the unit of the QSM is ambiguous, or the folder cannot be written to.
     """
     assert case.folder is not None, "a case in memory has no files"
+    morphometry_of_case(case, again=True)
     record = measure_case(case).to_json()
     with writing_to(case):
         content = record | provenance(case, ["qsm", "flair", "t1", "t1ce"])

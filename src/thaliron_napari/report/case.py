@@ -20,6 +20,7 @@ from thaliron_napari.measurement.lesion_table import LesionRow, lesion_rows
 from thaliron_napari.measurement.quality import missing, remarks
 from thaliron_napari.measurement.record import Record, measure_case
 from thaliron_napari.measurement.susceptibility import region_statistics
+from thaliron_napari.report.case_morphometry import morphometry_section
 from thaliron_napari.report.case_pictures import csf_pictures, lesion_pictures, thalamus_pictures
 from thaliron_napari.report.page import html_list, html_notes, html_page, html_table
 
@@ -72,6 +73,7 @@ def case_page(case: Case) -> str:
             _circle_table(case),
             lesion_pictures(case),
             _lesion_table(case),
+            morphometry_section(case),
             _all_numbers(record),
             _provenance(case),
         ],
@@ -167,7 +169,7 @@ def _all_numbers(record: Record) -> str:
     meanings = dictionary_of(record.values)
     rows = [
         (name, "not measured" if value is None else f"{value:.6g}" if isinstance(value, float) else str(value),
-         meanings[name]["Units"].removeprefix("1"), meanings[name]["Description"])
+         meanings[name].get("Units", "").removeprefix("1"), meanings[name]["Description"])
         for name, value in record.values.items()
         if name in meanings
     ]  # fmt: skip

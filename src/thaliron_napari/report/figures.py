@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from thaliron_napari.case import ROLE_NAME, SIDE_LABEL, SIDES, Case, Role
 from thaliron_napari.case.csf import csf_mask
+from thaliron_napari.case.morphometry import label_map_of, result_of
 from thaliron_napari.case.thalamus import proposed
 from thaliron_napari.errors import CaseError
 from thaliron_napari.imaging.files import replace_file
@@ -94,6 +95,8 @@ def write_figures(case: Case, folder: Path, *, dpi: int = 300, formats: Sequence
     CaseError
         When a format is none of these, the resolution is not 50 to 2400, nothing is drawn yet, the unit of the QSM is
         ambiguous, or a file cannot be written.
+    ImageError, MeasurementError
+        When the segmentation that the case has cannot be read.
 
     Notes
     -----
@@ -104,7 +107,8 @@ def write_figures(case: Case, folder: Path, *, dpi: int = 300, formats: Sequence
         raise CaseError(f"Figures cannot be written as {wrong!r}; choose among {', '.join(FORMATS)}.")
     if not 50 <= dpi <= 2400:
         raise CaseError(f"Figures cannot be written at {dpi} dots per inch; choose 50 to 2400, such as 300.")
-    plates = [plate for plate in (thalamus_plate(case), lesion_plate(case), overview_plate(case)) if plate]
+    brain = _morphometry_plate(case)
+    plates = [plate for plate in (thalamus_plate(case), lesion_plate(case), overview_plate(case), brain) if plate]
     if not plates:
         raise CaseError(
             f"{case.name} has nothing to show in a figure yet; contour a thalamus, place a CSF circle or accept a "
@@ -170,7 +174,7 @@ def thalamus_plate(case: Case) -> Plate | None:
     """QSM where the thalami are largest, and where the CSF circles lie, each with black outlines."""
     if "qsm" not in case.images:
         return None
-    thalami, csf = _accepted_thalami(case), csf_mask(case)
+    thalami, csf = accepted_thalami(case), csf_mask(case)
     box = crop(csf.shape[1:], [np.any(thalami, axis=0), np.any(csf, axis=0)], in_plane(case, "qsm"), 16)
     slices = dict.fromkeys(fullest_slice(mask > 0) for mask in (thalami, csf) if mask.any())
     panels = []
@@ -215,9 +219,20 @@ def overview_plate(case: Case) -> Plate | None:
     return Plate("overview", panels[:6], 3) if panels else None
 
 
+def _morphometry_plate(case: Case) -> Plate | None:
+    """Six panels of what FreeSurfer or its kin made, where the case has that."""
+    from thaliron_napari.report.morphometry import morphometry_plate, shown_on
+    from thaliron_napari.report.segmentation import segmented
+
+    result = result_of(case)
+    if result is None or label_map_of(result) is None:
+        return None
+    return morphometry_plate(segmented(case, shown_on(case)))
+
+
 def _level(case: Case) -> int | None:
     """The slice of the QSM where the thalami are largest, else the CSF circles; None where neither is there."""
-    drawn = [mask for mask in (_accepted_thalami(case), csf_mask(case)) if mask.any()]
+    drawn = [mask for mask in (accepted_thalami(case), csf_mask(case)) if mask.any()]
     return fullest_slice(drawn[0] > 0) if drawn else None
 
 
@@ -236,7 +251,7 @@ def _at_level(case: Case, z: int, box: Box) -> list[Panel]:
 
 
 def _vein_panels(case: Case, frame: float) -> list[Panel]:
-    veins, thalami = case.annotations.maps["veins"] != 0, _accepted_thalami(case)
+    veins, thalami = case.annotations.maps["veins"] != 0, accepted_thalami(case)
     if "veins" not in case.annotations.facts or not veins.any():
         return []
     beside = veins & thalami.any(axis=(1, 2), keepdims=True)  # where they matter
@@ -292,14 +307,15 @@ def _head_box(case: Case, z: int) -> Box:
     return crop(head.shape, [head], in_plane(case, "qsm"), 2)
 
 
-def _accepted_thalami(case: Case) -> NDArray[Any]:
+def accepted_thalami(case: Case) -> NDArray[Any]:
+    """The thalami (z, y, x) on the QSM, without those that are only proposed."""
     labels = case.annotations.maps["thalami"]
     waiting = [SIDE_LABEL[side] for side in SIDES if proposed(case, side)]
     return np.where(np.isin(labels, waiting), 0, labels)
 
 
 def _thalamus_outlines(case: Case, z: int, box: Box) -> list[Outline]:
-    labels = _accepted_thalami(case)[z][box]
+    labels = accepted_thalami(case)[z][box]
     return [Outline(labels == SIDE_LABEL[side], SIDE_COLOUR[side]) for side in SIDES]
 
 

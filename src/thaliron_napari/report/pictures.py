@@ -35,6 +35,14 @@ class Outline:
 
 
 @dataclass(frozen=True, eq=False)
+class Lines:
+    """Segments (n, 2, 2) of (y, x) in pixels, of which the first spans 0 to 1: where a surface cuts the slice."""
+
+    segments: NDArray[np.float64]
+    colour: Colour
+
+
+@dataclass(frozen=True, eq=False)
 class Panel:
     """One axial slice, with patient's right on the left.
 
@@ -47,6 +55,7 @@ class Panel:
         Values shown as black and white; RGB needs none.
     title : str
     outlines : sequence of Outline
+    lines : sequence of Lines
     """
 
     image: NDArray[np.float32]
@@ -54,6 +63,7 @@ class Panel:
     window: tuple[float, float]
     title: str
     outlines: Sequence[Outline] = ()
+    lines: Sequence[Lines] = ()
 
     @property
     def size_mm(self) -> tuple[float, float]:
@@ -122,6 +132,8 @@ def draw_panel(  # type: ignore[no-untyped-def]
     )
     for outline in panel.outlines:
         _draw_outline(axes, outline, panel.spacing, style)
+    for lines in panel.lines:
+        _draw_lines(axes, lines, panel.spacing, style)
     frame_wide = max(wide, high / aspect)
     frame_high = frame_wide * aspect
     left, top = (wide - frame_wide) / 2, (high - frame_high) / 2
@@ -283,6 +295,14 @@ def _draw_outline(axes, outline: Outline, spacing: tuple[float, float], style: S
             fontsize=style.letters,
         )
         _rimmed(words)
+
+
+def _draw_lines(axes, lines: Lines, spacing: tuple[float, float], style: Style) -> None:  # type: ignore[no-untyped-def]
+    from matplotlib.collections import LineCollection
+
+    dy, dx = spacing
+    ends = lines.segments[..., ::-1] * (dx, dy)
+    axes.add_collection(LineCollection(list(ends), colors=lines.colour, linewidths=style.line), autolim=False)
 
 
 def _rimmed(text) -> None:  # type: ignore[no-untyped-def]

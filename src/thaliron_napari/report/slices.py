@@ -86,9 +86,13 @@ def vein_outlines(case: Case, z: int, box: tuple[slice, slice]) -> list[Outline]
 
 def on_qsm_slice(case: Case, role: Role, z: int) -> NDArray[np.float32]:
     """Values (y, x) of an image on a slice of the QSM, by the registrations of the case."""
-    grid = case.volume("qsm").grid
-    affine = grid.affine.copy()
-    affine[:3, 3] = grid.world((z, 0, 0))
-    plane = Grid((1, *grid.shape[1:]), affine)
+    plane = one_slice(case.volume("qsm").grid, z)
     values: NDArray[np.float32] = resample(case.volume(role), plane, between(case, "qsm", role))[0]
     return values
+
+
+def one_slice(grid: Grid, z: int) -> Grid:
+    """The grid of one axial slice."""
+    affine = grid.affine.copy()
+    affine[:3, 3] = grid.world((z, 0, 0))
+    return Grid((1, *grid.shape[1:]), affine)

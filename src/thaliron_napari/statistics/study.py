@@ -117,20 +117,45 @@ class Description:
 
 
 def study_columns(table: pd.DataFrame) -> pd.DataFrame:
-    """Copy of a cohort table with the study's volumes in mm3 beside those in ml, and words such as F, yes as 1 or 0."""
+    """Copy of a cohort table with the study's volumes in mm3 beside those in ml, and words such as F, yes as 1 or 0.
+
+    The thalamic volume is FreeSurfer's, as in the study, where at least as many cases have it as one by contour.
+    """
     table = table.copy()
-    for column in ("thalamus", "gm"):
-        if f"{column}_ml" in table.columns and f"{column}_mm3" not in table.columns:
+    for new, column in (("thalamus_mm3", _thalamic_column(table)), ("gm_mm3", "gm_ml")):
+        if column in table.columns and new not in table.columns:
             try:
-                millilitres = term(table, f"{column}_ml")
+                millilitres = term(table, column)
             except ModelError:
                 continue  # said where the column is used
             if millilitres.dtype == np.float64:
-                table[f"{column}_mm3"] = 1000.0 * millilitres
+                table[new] = 1000.0 * millilitres
     for column, words in _WORDS.items():
         if column in table.columns:
             table[column] = _words_as_numbers(table[column], words)
     return table
+
+
+def _thalamic_column(table: pd.DataFrame) -> str:
+    ours, theirs = (
+        int(table[name].notna().sum()) if name in table.columns else 0 for name in ("thalamus_ml", "fs_thalamus_ml")
+    )
+    return "fs_thalamus_ml" if theirs and theirs >= ours else "thalamus_ml"
+
+
+def _on_morphometry(table: pd.DataFrame) -> list[str]:
+    """What the reader has to know of where brain measures came from."""
+    notes = []
+    if "fs_thalamus_ml" in table.columns and "thalamus_mm3" not in table.columns:
+        column = _thalamic_column(table)
+        n = int(table["fs_thalamus_ml"].notna().sum())
+        notes.append(f"thalamic volume is that of column {column!r}; {n} of {len(table)} cases have 'fs_thalamus_ml'")
+    if "morphometry" in table.columns:
+        programs = table["morphometry"].dropna().value_counts()
+        if len(programs) > 1:
+            each = ", ".join(f"{name} ({n})" for name, n in programs.items())
+            notes.append(f"brain measures come from several programs, whose values differ: {each}")
+    return notes
 
 
 def study_tables(table: pd.DataFrame) -> tuple[StudyTable, StudyTable]:
@@ -144,12 +169,13 @@ def study_tables(table: pd.DataFrame) -> tuple[StudyTable, StudyTable]:
         One row a case; columns chi_ppb, thalamus_ml, gm_ml, thickness_mm, lesion_ml, enhancing, age, sex (1 female),
         dmt, duration, as far as they are there.
     """
+    whence = _on_morphometry(table)
     table = study_columns(table)
     notes = _not_binary(table)
     outcomes = ("thalamus_mm3", "gm_mm3", "thickness_mm", "ln(lesion_ml)")
     return (
         _on_susceptibility(
-            table, outcomes, "Table 1. Brain measures on the relative susceptibility of the thalami", notes
+            table, outcomes, "Table 1. Brain measures on the relative susceptibility of the thalami", [*whence, *notes]
         ),
         _of_susceptibility(table, notes),
     )

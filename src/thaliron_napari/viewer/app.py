@@ -129,7 +129,7 @@ def run_demo(out: Path | None, offscreen: bool, size: str) -> int:
     from thaliron_napari.viewer.phantom_case import phantom_images
 
     folder = out or Path("thaliron-demo")
-    images = phantom_images(folder, size)
+    images = phantom_images(folder, size, freesurfer=True)
     if offscreen:
         return scripted_reading(images, folder)
     return open_window([], images, derivatives=folder / "derivatives" / "thaliron", asks=False)

@@ -31,6 +31,8 @@ class Display:
 
     moved = Signal()
     """The crosshair is elsewhere, or another slice on show."""
+    brought_onto_grid = Signal()
+    """Another case or grid is about to be shown: what else lies over the images has to follow now."""
 
     def __init__(self, viewer: Any) -> None:
         self.viewer = viewer
@@ -65,6 +67,7 @@ class Display:
             with self._sliced_once(middle):
                 self.images.show(self.grid_name, self.grid)
                 self.labels.show(self.grid_name, self.grid)
+                self.brought_onto_grid.emit()
             self.viewer.reset_view()
             return
         self.images.show_first(self.grid_name, self.grid)
@@ -100,6 +103,8 @@ class Display:
                 self.labels.show(name, self.grid)
             elif self._later is not None:
                 self._later.start(_AFTER_PICTURE_MS)
+            if labels_imported():
+                self.brought_onto_grid.emit()
 
     @contextmanager
     def _sliced_once(self, index: tuple[float, ...]) -> Iterator[None]:

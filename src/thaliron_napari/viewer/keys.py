@@ -36,7 +36,7 @@ class KeyAction:
 def key_groups(reading: Reading) -> dict[str, dict[str, KeyAction]]:
     """Every key by napari's name for it, with its words and what it does, in the groups of the key sheet."""
     display = reading.display
-    images, labels = display.images, display.labels
+    images = display.images
     tools = {
         tool.key: KeyAction(f"{tool.title}. {tool.tip}", lambda name=tool.name: reading.choose_tool(name))
         for tool in TOOLS.values()
@@ -88,7 +88,7 @@ def key_groups(reading: Reading) -> dict[str, dict[str, KeyAction]]:
             **presets,
             "P": KeyAction("the three planes, or the axial one alone", reading.planes_asked.emit),
             "Y": KeyAction("in 3D what is drawn, and the plane again", reading.surfaces_asked.emit),
-            "O": KeyAction("outlines or filled", lambda: labels.set_outlines(not labels.outlines)),
+            "O": KeyAction("outlines or filled", reading.turn_outlines),
             "H": KeyAction(
                 "hides all that is drawn, while it is held",
                 lambda: reading.hide_annotations(True),

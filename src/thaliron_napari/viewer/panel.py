@@ -26,6 +26,7 @@ from thaliron_napari.viewer.steps.csf import CsfStep
 from thaliron_napari.viewer.steps.fusion import FusionStep
 from thaliron_napari.viewer.steps.lesions import LesionStep
 from thaliron_napari.viewer.steps.measurements import MeasurementStep
+from thaliron_napari.viewer.steps.morphometry import MorphometryStep
 from thaliron_napari.viewer.steps.regression import RegressionStep
 from thaliron_napari.viewer.steps.step import Step, button
 from thaliron_napari.viewer.steps.study import StudyStep
@@ -39,6 +40,7 @@ _STEPS: tuple[type[Step], ...] = (
     ThalamusStep,
     CsfStep,
     LesionStep,
+    MorphometryStep,
     MeasurementStep,
     RegressionStep,
 )
@@ -163,6 +165,8 @@ class Panel(QWidget):
     def open_step(self, place: int) -> None:
         """Open one step and close the others."""
         self.surfaces.back()
+        if place != self.open_place:
+            self.steps[self.open_place].leave()
         self.open_place = place
         for i, (step, header) in enumerate(zip(self.steps, self.headers, strict=True)):
             step.setVisible(i == place)

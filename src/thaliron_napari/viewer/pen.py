@@ -8,12 +8,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from qtpy.QtCore import QPointF, Qt
+from qtpy.QtCore import QLineF, QPointF, Qt
 from qtpy.QtGui import QColor, QPainter, QPen, QPolygonF
 from qtpy.QtWidgets import QWidget
 
 from thaliron_napari.viewer import colours
 from thaliron_napari.viewer.canvas import canvas_widget, to_pixel, to_pixels
+
+Line = tuple[str, np.ndarray]
 
 _ANGLES = np.linspace(0, 2 * np.pi, 49)
 
@@ -49,6 +51,11 @@ class Pen:
         """Show no line and no circle."""
         self._show(np.zeros((0, 2)))
 
+    def lines(self, lines: Sequence[Line]) -> None:
+        """Show lines that lie in the plane, each a colour and segments (n, 2, 2) of (y, x) in mm."""
+        if self._glass is not None:
+            self._glass.show_lines(lines)
+
     def cross(self, at_mm: Sequence[float] | None) -> None:
         """Show the crosshair at (y, x) in mm, or none."""
         if self._glass is not None:
@@ -67,6 +74,7 @@ class _Glass(QWidget):
         self._viewer, self._canvas = viewer, canvas
         self._path = np.zeros((0, 2))
         self._cross: Sequence[float] | None = None
+        self._lines: Sequence[Line] = ()
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         viewer.scene.camera.events.connect(self._follow)
@@ -78,6 +86,12 @@ class _Glass(QWidget):
         self._path = path_mm
         self._follow()
 
+    def show_lines(self, lines: Sequence[Line]) -> None:
+        """Show lines, each a colour and segments (n, 2, 2) of (y, x) in mm."""
+        if lines or self._lines:
+            self._lines = lines
+            self._follow()
+
     def show_cross(self, at_mm: Sequence[float] | None) -> None:
         """Show the crosshair at (y, x) in mm, or none."""
         if (None if at_mm is None else tuple(at_mm)) != (None if self._cross is None else tuple(self._cross)):
@@ -85,8 +99,11 @@ class _Glass(QWidget):
             self._follow()
 
     def paintEvent(self, _event: Any) -> None:
-        """Paint the path and the crosshair where the camera has them now."""
+        """Paint the lines, the path and the crosshair where the camera has them now."""
         painter = QPainter(self)
+        for colour, segments in self._lines:
+            pixels = to_pixels(self._viewer, self._canvas, segments.reshape(-1, 2))
+            paint_segments(painter, pixels.reshape(-1, 2, 2), colour)
         if self._cross is not None:
             paint_cross(painter, to_pixel(self._viewer, self._canvas, self._cross), self.width(), self.height())
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
@@ -98,10 +115,18 @@ class _Glass(QWidget):
         painter.end()
 
     def _follow(self, _event: Any = None) -> None:
-        self.setVisible(len(self._path) > 1 or self._cross is not None)
+        self.setVisible(len(self._path) > 1 or self._cross is not None or bool(self._lines))
         self.setGeometry(self._canvas.rect())
         self.raise_()
         self.update()
+
+
+def paint_segments(painter: QPainter, pixels: np.ndarray, colour: str) -> None:
+    """Paint segments, given by both ends (n, 2, 2) as (x, y) in pixels."""
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(QPen(QColor(colour), 1.2))
+    painter.drawLines([QLineF(x0, y0, x1, y1) for x0, y0, x1, y1 in pixels.reshape(-1, 4).tolist()])
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
 
 
 def paint_cross(painter: QPainter, at: QPointF, width: int, height: int) -> None:

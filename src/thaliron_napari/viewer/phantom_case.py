@@ -39,20 +39,28 @@ class Knowledge:
     lesions_ml: float
 
 
-def phantom_images(folder: Path, size: str) -> dict[Role, Path]:
+def phantom_images(folder: Path, size: str, *, freesurfer: bool = False) -> dict[Role, Path]:
     """Image files of the phantom patient in a folder; made there where they are missing.
 
     Parameters
     ----------
     folder : Path
     size : {"small", "full"}
+    freesurfer : bool
+        Have it as a FreeSurfer subject too, among the derivatives.
     """
-    from thaliron_napari.phantom import make_patient, write_patient
+    from thaliron_napari.phantom import make_patient, write_freesurfer, write_patient
 
     root = folder / f"phantom-{size}"
-    if not _truth_file(root).exists():  # it is written last
+    missing = not _truth_file(root).exists()  # it is written last
+    missing_brain = freesurfer and not (root / "derivatives" / "freesurfer" / "dataset_description.json").exists()
+    if missing or missing_brain:
         print(f"making the phantom patient ({size}) in {root}", flush=True)
-        write_patient(make_patient(size), root, SUBJECT)
+        patient = make_patient(size)
+        if missing:
+            write_patient(patient, root, SUBJECT)
+        if missing_brain:
+            write_freesurfer(patient, root, SUBJECT)
     from thaliron_napari.case.opening import find_images
 
     return find_images([root / f"sub-{SUBJECT}"])

@@ -15,7 +15,7 @@ from thaliron_napari.viewer import colours
 from thaliron_napari.viewer.canvas import directions
 from thaliron_napari.viewer.letters import words_of_point
 from thaliron_napari.viewer.mouse import dragged_window, may_begin, stroke
-from thaliron_napari.viewer.pen import paint_cross
+from thaliron_napari.viewer.pen import paint_cross, paint_segments
 from thaliron_napari.viewer.plane import Plane, image_sheet, label_sheet, shows
 from thaliron_napari.viewer.reading import Reading
 from thaliron_napari.viewer.tools import TOOLS
@@ -123,6 +123,7 @@ class PlaneView(QWidget):
         display = self.reading.display
         if display.case is not None and display.viewer.dims.ndim >= 3:
             self._paint_layers(painter)
+            self._paint_surfaces(painter)
             self._paint_cross(painter)
             self._paint_words(painter)
         painter.end()
@@ -162,6 +163,19 @@ class PlaneView(QWidget):
             painter.drawImage(where, image)
         painter.setOpacity(1.0)
         painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_SourceOver)
+
+    def _paint_surfaces(self, painter: QPainter) -> None:
+        """Paint where the surfaces of a segmentation cut this plane."""
+        display, picture, plane = self.reading.display, self._picture(), self.plane
+        index = round(float(display.place()[plane.across]))
+        shape = display.grid.shape
+        for colour, segments in self.reading.segmentation.lines(plane.across, index):
+            shares = (segments + 0.5) / (shape[0], shape[plane.along])  # of (z, the other axis)
+            across = 1 - shares[..., 1] if self.is_mirrored else shares[..., 1]
+            pixels = np.stack(
+                [picture.left() + across * picture.width(), picture.bottom() - shares[..., 0] * picture.height()], -1
+            )
+            paint_segments(painter, pixels, colour)
 
     def _outlined(self, layer: Any) -> bool:
         """Whether labels are shown as outlines; while they stand aside for surfaces, napari has none."""

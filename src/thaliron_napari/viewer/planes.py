@@ -44,6 +44,7 @@ class Planes(QWidget):
         reading.viewer.scene.camera.events.orientation.connect(self._changed)
         reading.display.moved.connect(self._changed)
         reading.tool_changed.connect(self._changed)
+        reading.segmentation.changed.connect(self._changed)
         reading.case_opened.connect(self._show_whole)
         stop = self._stop_watching(layers)
         self.destroyed.connect(lambda *_: stop())

@@ -18,6 +18,7 @@ from thaliron_napari.errors import ThalIronError
 from thaliron_napari.viewer.display import Display
 from thaliron_napari.viewer.pen import Pen
 from thaliron_napari.viewer.review import Review
+from thaliron_napari.viewer.segmentation import Segmentation
 from thaliron_napari.viewer.veins import Veins
 from thaliron_napari.viewer.writing import Writing, begin_writing
 
@@ -76,6 +77,7 @@ class Reading:
         self.display = Display(viewer)
         self.pen = Pen(viewer)
         self.veins = Veins(self.display, self.make)
+        self.segmentation = Segmentation(self.display)
         self.review = Review(self.display, self.make)
         self.review.changed.connect(self.tool_changed.emit)
         self.case: Case | None = None
@@ -94,6 +96,9 @@ class Reading:
         self.split_seed: tuple[int, int, int] | None = None
         """The first of two places, (z, y, x) of the FLAIR, between which a lesion is to be split."""
         self.display.moved.connect(self._on_moved)
+        self.segmentation.changed.connect(self._show_lines)
+        viewer.dims.events.ndisplay.connect(self._show_lines)
+        viewer.dims.events.order.connect(self._show_lines)
         self.opening = ""
         """Name of the case that is being opened in the background; empty for none."""
         self.stale: list[Case] = []
@@ -257,8 +262,15 @@ class Reading:
             self._hidden += [layer for layer in drawn if layer.visible]
         for layer in self._hidden:
             layer.visible = not hidden
+        self.segmentation.hide(hidden)
         if not hidden:
             self._hidden = []
+
+    def turn_outlines(self) -> None:
+        """Show what is drawn as outlines, or filled, and a segmentation with it."""
+        outlines = not self.display.labels.outlines
+        self.display.labels.set_outlines(outlines)
+        self.segmentation.set_outlines(outlines)
 
     def choose_side(self, side: Side) -> None:
         """Choose which thalamus is drawn."""
@@ -364,9 +376,19 @@ class Reading:
         self.display.update(edit)
         if edit.touches("veins"):
             self.veins.lay()
+        self.segmentation.update(edit)
         self.changed.emit(edit)
 
+    def _show_lines(self, _event: object = None) -> None:
+        """Show where the surfaces of a segmentation cut the axial slice on show."""
+        if self.display.case is None:
+            return
+        axial, step = self.display.is_axial, self.display.grid.spacing[1:]
+        lines = self.segmentation.lines(0, self.display.slice_shown()) if axial else []
+        self.pen.lines([(colour, segments * step) for colour, segments in lines])
+
     def _on_moved(self) -> None:
+        self._show_lines()
         if self.corners:
             self.drop_corners()  # they lie on another slice
         elif self.split_seed is not None:

@@ -22,6 +22,7 @@ from thaliron_napari.viewer.phantom_case import Knowledge
 from thaliron_napari.viewer.planes import Planes
 from thaliron_napari.viewer.steps.fusion import FusionStep
 from thaliron_napari.viewer.steps.measurements import MeasurementStep
+from thaliron_napari.viewer.steps.morphometry import MorphometryStep
 from thaliron_napari.viewer.steps.regression import RegressionStep
 from thaliron_napari.viewer.steps.thalamus import ThalamusStep
 
@@ -32,7 +33,7 @@ _KEYS = 4
 def read_case(
     panel: Panel, knowledge: Knowledge, folder: Path, picture: Picture | None = None
 ) -> Counter[tuple[str, str]]:
-    """Walk through the seven steps by mouse and keys, in as few of them as it takes.
+    """Walk through the steps by mouse and keys, in as few of them as it takes.
 
     Parameters
     ----------
@@ -67,11 +68,13 @@ def read_case(
     if picture is not None:
         _purple_lesions(panel, picture)
         _in_3d(panel, hand, picture)
+    if picture is not None:
+        _look_at_brain(panel, hand, folder, picture)
     _measure(panel, hand, folder)
-    show("6-measurements")
+    show("7-measurements")
     acts = hand.acts.copy()
     _regress(panel, folder)
-    show("7-regression")
+    show("8-regression")
     if picture is not None:
         _in_light(panel, hand, picture)
     return acts
@@ -247,6 +250,27 @@ def _in_light(panel: Panel, hand: Hand, picture: Picture) -> None:
         _open(panel, hand, step)
         picture(name)
     viewer.theme = dark
+
+
+def _look_at_brain(panel: Panel, hand: Hand, folder: Path, picture: Picture) -> None:
+    """FreeSurfer's numbers, its surfaces on all planes, the mark that they were checked, and the six panels."""
+    step = _open(panel, hand, MorphometryStep)
+    wait_until(lambda: bool(step.checks.text()), "the checks")
+    hand.press(step.surfaces)
+    wait_until(lambda: not panel.reading.segmentation.being_prepared, "the surfaces")
+    hand.press(step.mark)
+    picture("6-morphometry")
+    hand.press(step.surfaces)
+    step.overlays["segmentation"].click()
+    panel.reading.turn_outlines()
+    picture("segmentation")
+    panel.reading.turn_outlines()
+    step.overlays["segmentation"].click()
+    step.show_six()
+    wait_until(lambda: not step.dialog.picture.pixmap().isNull(), "the six panels")
+    (folder / "pictures").mkdir(parents=True, exist_ok=True)
+    step.dialog.save(folder / "pictures" / "figure-morphometry.png")
+    step.dialog.close()
 
 
 def _measure(panel: Panel, hand: Hand, folder: Path) -> None:

@@ -19,7 +19,7 @@ from morphometry_results import (
 from nibabel.freesurfer.io import write_morph_data
 
 from thaliron_napari.errors import MeasurementError
-from thaliron_napari.measurement.morphometry import NUMBERS, read_freesurfer, read_morphometry
+from thaliron_napari.measurement.morphometry import NUMBERS, read_morphometry
 
 SIX, SEVEN, ALONE = VERSIONS[2], VERSIONS[4], VERSIONS[-1]
 
@@ -203,9 +203,6 @@ def test_a_real_subject(shared_data: Path) -> None:
     area = 94426.8 + 95676.9
     assert _value(found, "thickness_mm") == pytest.approx((2.54435 * 94426.8 + 2.52172 * 95676.9) / area)
     assert found.numbers["thickness_vertex_mm"].source == "surf/rh.thickness is not there"
-    assert read_freesurfer(folder) == {
-        name: _value(found, name) for name in ("fs_thalamus_left_ml", "fs_thalamus_right_ml", "gm_ml", "thickness_mm")
-    }
 
 
 def test_the_mean_thickness_of_freesurfer_is_a_plain_mean_over_vertices(shared_data: Path) -> None:

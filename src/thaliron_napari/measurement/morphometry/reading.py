@@ -53,12 +53,6 @@ def read_morphometry(path: Path, subject: str | None = None) -> Morphometry:
     return read_synthseg(table, subject)
 
 
-def read_freesurfer(folder: Path) -> dict[str, float | None]:
-    """Numbers of :func:`read_morphometry` without their sources: thalami, grey matter, thickness."""
-    numbers = read_morphometry(folder).numbers
-    return {name: numbers[name].value for name in (*THALAMI, "gm_ml", "thickness_mm")}
-
-
 def segmentation_table(folder: Path) -> str | None:
     """Name of the table of volumes in a subject's folder; the usual one where the folder may not be looked into."""
     try:

@@ -102,7 +102,8 @@ def read_per_vertex(path: Path) -> NDArray[np.float64]:
     content = _content(path)
     if _three_bytes(content, 0) == _NEW_CURV:
         count, _, each = _numbers(content, ">i4", 3, 3, path)
-        values = _numbers(content, ">f4", count, 15, path) if each == 1 else np.empty(0)
+        whole = each == 1 and len(content) == 15 + 4 * count
+        values = _numbers(content, ">f4", count, 15, path) if whole else np.empty(0)
     else:
         count = _three_bytes(content, 0)
         whole = len(content) == 6 + 2 * count

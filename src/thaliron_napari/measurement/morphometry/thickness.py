@@ -7,13 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thaliron_napari.errors import MeasurementError
+from thaliron_napari.measurement.morphometry.cortex_label import read_cortex
 from thaliron_napari.measurement.morphometry.numbers import Number
 from thaliron_napari.measurement.morphometry.stats_files import read_stats
-from thaliron_napari.measurement.morphometry.text_files import read_text
-
-_MAGIC = b"\xff\xff\xff"
-_HEADER_BYTES = 15
-_MOST_VERTICES = 10_000_000
+from thaliron_napari.measurement.morphometry.surfaces import read_per_vertex
 
 
 def read_thickness(folder: Path) -> dict[str, Number]:
@@ -75,7 +72,7 @@ def _over_vertices(folder: Path) -> Number:
         for hemi, thickness, area in maps:
             if thickness.shape != area.shape:
                 raise MeasurementError(f"surf/{hemi}.thickness and surf/{hemi}.area have different vertices")
-            cortex = _label(folder, f"label/{hemi}.cortex.label", len(area)) if labelled else thickness > 0
+            cortex = read_cortex(folder / "label" / f"{hemi}.cortex.label", len(area)) if labelled else thickness > 0
             total += float(np.sum(thickness[cortex] * area[cortex]))
             weight += float(np.sum(area[cortex]))
         if not weight > 0:
@@ -87,32 +84,9 @@ def _over_vertices(folder: Path) -> Number:
 
 
 def _vertex_map(folder: Path, name: str) -> NDArray[np.float64]:
-    """One value a vertex, from FreeSurfer's binary "curv" format: three bytes, three counts, big-endian floats."""
-    try:
-        with (folder / name).open("rb") as file:
-            head = file.read(_HEADER_BYTES)
-            n, _, each = (int(k) for k in np.frombuffer(head[3:].ljust(12, b"\0"), ">i4"))
-            size = os.fstat(file.fileno()).st_size
-            if head[:3] != _MAGIC or each != 1 or not 0 < n <= _MOST_VERTICES or size != _HEADER_BYTES + 4 * n:
-                raise MeasurementError(f"{name} is cut off or damaged")
-            values = np.frombuffer(file.read(4 * n), ">f4").astype(float)
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise MeasurementError(f"{name} is not there") from error
-    except (OSError, ValueError) as error:
-        raise MeasurementError(f"{name} cannot be read ({error})") from error
-    if len(values) != n or not np.isfinite(values).all() or values.min() < 0:
+    if not (folder / name).exists():
+        raise MeasurementError(f"{name} is not there")
+    values = read_per_vertex(folder / name)
+    if values.min() < 0:
         raise MeasurementError(f"{name} holds values that are no thickness or area")
     return values
-
-
-def _label(folder: Path, name: str, n: int) -> NDArray[np.intp]:
-    """Vertices in a FreeSurfer label file: a line of words, their number, then one line each."""
-    _, *lines = read_text(folder / name, name).splitlines()
-    try:
-        vertices = np.array([int(line.split()[0]) for line in lines[1:]], np.intp)
-        whole = len(vertices) == int(lines[0]) > 0 and all(len(line.split()) == 5 for line in lines[1:])
-    except (ValueError, IndexError, OverflowError):
-        whole = False
-    if not whole or vertices.min() < 0 or vertices.max() >= n or len(np.unique(vertices)) != len(vertices):
-        raise MeasurementError(f"{name} is cut off or damaged")
-    return vertices

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thaliron_napari.errors import MeasurementError
+from thaliron_napari.measurement.morphometry.cortex_label import read_cortex
 from thaliron_napari.measurement.morphometry.numbers import Check
 from thaliron_napari.measurement.morphometry.surface_distance import Triangles
 from thaliron_napari.measurement.morphometry.surfaces import Surface, read_per_vertex, read_surface
@@ -150,7 +151,7 @@ def measure_hemisphere(folder: Path, side: str) -> Hemisphere:
     thickness = cortical_thickness(white, pial)
     label, theirs = folder / "label" / f"{name}.cortex.label", folder / "surf" / f"{name}.thickness"
     if label.exists():
-        cortex = _read_label(label, len(thickness))
+        cortex = read_cortex(label, len(thickness))
     else:
         given = read_per_vertex(theirs) if theirs.exists() else thickness
         cortex = (given if len(given) == len(thickness) else thickness) > 0
@@ -198,21 +199,9 @@ def _compared(folder: Path, side: str, name: str) -> Check:
     except MeasurementError as error:
         return Check(f"Thickness of the {side} hemisphere cannot be computed anew. {error}", False)
     pair = ours.thickness_mm[ours.cortex], given[ours.cortex]
-    r = float(np.corrcoef(*pair)[0, 1]) if min(np.std(values) for values in pair) > 0 else float("nan")
+    words = f"{words}, {off:+.3f} mm from surf/{theirs.name}"
+    if not min(np.std(values) for values in pair) > 0:  # one thickness everywhere: nothing correlates
+        return Check(f"{words}.", abs(off) <= _AGREES_WITHIN_MM)
+    r = float(np.corrcoef(*pair)[0, 1])
     agrees = abs(off) <= _AGREES_WITHIN_MM and r >= _AGREES_R
-    return Check(f"{words}, {off:+.3f} mm from surf/{theirs.name} (r = {r:.3f} over vertices).", agrees)
-
-
-def _read_label(path: Path, count: int) -> NDArray[np.bool_]:
-    """Which of so many vertices a FreeSurfer label file names."""
-    try:
-        _, number, *lines = path.read_text("utf-8", errors="replace").splitlines()
-        named = np.array([int(line.split()[0]) for line in lines if line.strip()], np.int64)
-        whole = 0 < len(named) == int(number)
-    except (OSError, ValueError, IndexError, OverflowError) as error:
-        raise MeasurementError(f"{path} cannot be read as a label; give FreeSurfer's label folder.") from error
-    if not whole or named.min() < 0 or named.max() >= count:
-        raise MeasurementError(f"{path} is cut off or of another surface; give the label of this subject.")
-    inside = np.zeros(count, np.bool_)
-    inside[named] = True
-    return inside
+    return Check(f"{words} (r = {r:.3f} over vertices).", agrees)

@@ -1,4 +1,4 @@
-"""Step 6: every number of the case, to look at, copy and export."""
+"""Step 7: every number of the case, to look at, copy and export."""
 
 from collections.abc import Callable
 from pathlib import Path

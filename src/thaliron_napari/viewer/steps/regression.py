@@ -1,4 +1,4 @@
-"""Step 7: the cohort this case belongs to, and its regressions in a wide view of their own."""
+"""Step 8: the cohort this case belongs to, and its regressions in a wide view of their own."""
 
 import importlib
 import threading

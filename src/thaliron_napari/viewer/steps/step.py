@@ -45,6 +45,9 @@ class Step(QWidget):
         if self.reading.tool not in self.tools:
             self.reading.choose_tool(self.tools[0] if self.tools else "look")
 
+    def leave(self) -> None:
+        """Another step opens: give back what this one changed in the picture."""
+
     def refresh(self) -> None:
         """Show the numbers as they are now."""
 
@@ -62,11 +65,16 @@ class Step(QWidget):
 
     def add_row(self, *widgets: QWidget) -> None:
         """Add widgets side by side."""
-        row = QHBoxLayout()
-        row.setSpacing(4)
-        for widget in widgets:
-            row.addWidget(widget)
-        self.column.addLayout(row)
+        add_row(self.column, *widgets)
+
+
+def add_row(column: QVBoxLayout, *widgets: QWidget) -> None:
+    """Add widgets side by side to a column."""
+    row = QHBoxLayout()
+    row.setSpacing(4)
+    for widget in widgets:
+        row.addWidget(widget)
+    column.addLayout(row)
 
 
 def button(text: str, tip: str, action: Callable[[], object]) -> QPushButton:
