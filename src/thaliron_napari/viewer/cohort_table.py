@@ -84,7 +84,8 @@ def meaning(column: str) -> str:
     if column in LABELS:
         return LABELS[column]
     known = dictionary_of([column]).get(column)
-    return f"{known['Description']} ({known['Units']})" if known else column
+    unit = f" ({known['Units']})" if known and "Units" in known else ""
+    return f"{known['Description']}{unit}" if known else column
 
 
 class CohortModel(QAbstractTableModel):
