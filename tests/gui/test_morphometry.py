@@ -17,7 +17,10 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QPushButton
 
 from thaliron_napari.case import Case, open_case
+from thaliron_napari.imaging import Volume, write_label_map
 from thaliron_napari.measurement import measure_case, write_record
+from thaliron_napari.measurement.morphometry import Number
+from thaliron_napari.measurement.morphometry.from_t1 import AntsResult
 from thaliron_napari.report.segmentation import SURFACE_COLOUR, label_hex
 from thaliron_napari.viewer.hand import Hand
 from thaliron_napari.viewer.panel import Panel
@@ -129,6 +132,8 @@ def test_what_is_drawn_stays_above_the_segmentation_and_keys_hide_and_fill_it(
     assert layer(panel).contour == 0
     canvas_layers = layer(panel)
     hand.key(Qt.Key.Key_O)
+    for drawn in (a for a in panel.reading.viewer.layers if hasattr(a, "contour")):
+        drawn.contour = 0  # as the 3D view does before, for napari warns of outlines there
     panel.reading.viewer.dims.ndisplay = 3
     assert layer(panel).contour == 0
     panel.reading.viewer.dims.ndisplay = 2
@@ -300,3 +305,39 @@ def test_a_program_can_be_stopped(
     wait_until(lambda: run.start.isVisible(), "the end", 30)
     assert any("stopped" in words for words in told())
     assert installed.numbers.rowCount() == 0
+
+
+def test_numbers_of_ants_are_computed_beside_the_window_and_stand_under_their_own_names(
+    panel: Panel, phantom_case: Case, hand: Hand, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """ANTs itself is stood in for: it takes minutes."""
+    asked: dict[str, Any] = {}
+    t1 = phantom_case.images["t1"]
+
+    def compute(t1: Volume, **given: Any) -> AntsResult:
+        asked.update(given)
+        given["progress"](0.4, "measuring cortical thickness (DiReCT)")
+        numbers = {"ants_gm_ml": Number(600.25, "sum"), "ants_thickness_mm": Number(2.75, "mean")}
+        maps = np.ones(t1.data.shape, np.uint8), np.ones(t1.data.shape, np.float32)
+        return AntsResult(t1, *maps, numbers, "ANTs 0.5.3 (N4, DiReCT)")
+
+    monkeypatch.setattr("thaliron_napari.measurement.morphometry.for_case.morphometry_from_t1", compute)
+    mask = tmp_path / "brain.nii.gz"
+    write_label_map(mask, (t1.data > np.percentile(t1.data, 60)).astype(np.uint8), t1)
+    dialog = "thaliron_napari.viewer.morphometry_run.QFileDialog.getOpenFileName"
+    monkeypatch.setattr(dialog, lambda *_a: (str(mask), ""))
+    step: MorphometryStep = panel.step(MorphometryStep)
+    panel.open_step(panel.steps.index(step))
+    press(hand, step, "Brain…")
+    assert step.run.brain.text() == "Brain: brain.nii.gz"
+    press(hand, step, "Compute")
+    wait_until(lambda: step.numbers.rowCount() > 0, "the result", 30)
+    np.testing.assert_array_equal(asked["mask"], t1.data > np.percentile(t1.data, 60))
+    assert asked["lesions"] is None
+    shown = {step.numbers.item(r, 0).text(): step.numbers.item(r, 1).text() for r in range(step.numbers.rowCount())}
+    assert shown == {"grey matter, ANTs": "600.2", "thickness, ANTs": "2.750"}
+    values = measure_case(phantom_case).values
+    assert (values["ants_gm_ml"], values["ants_thickness_mm"]) == (600.25, 2.75)
+    assert not {"gm_ml", "thickness_mm", "morphometry"} & set(values)
+    assert phantom_case.folder is not None
+    assert (phantom_case.folder / f"{phantom_case.stem}_desc-ants_dseg.nii.gz").exists()

@@ -6,7 +6,16 @@ from threading import Event
 
 from napari.utils.notifications import show_info
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QCheckBox, QComboBox, QDialog, QPlainTextEdit, QProgressBar, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QDialog,
+    QFileDialog,
+    QPlainTextEdit,
+    QProgressBar,
+    QVBoxLayout,
+    QWidget,
+)
 
 from thaliron_napari.case import Case
 from thaliron_napari.measurement.morphometry.for_case import compute_by_ants, has_lesions, run_for_case
@@ -49,7 +58,11 @@ class MorphometryRun(QWidget):
         self.start = button("Compute", "Compute volumes and thickness from the T1.", self.run)
         self.cancel = button("Cancel", "Stop; what is half done is left out.", self.stop)
         self.log_button = button("Log", "What the program says.", self.show_log)
-        add_row(column, *narrow(self.way, self.fill, self.start, self.cancel, self.log_button))
+        self.brain = button("Brain…", "Choose a brain mask for ANTs, where the T1 has its skull.", self.ask_brain)
+        self.mask: Path | None = None
+        self._mask_of: Case | None = None
+        add_row(column, *narrow(self.way, self.fill))
+        add_row(column, *narrow(self.brain, self.start, self.cancel, self.log_button))
         self.progress = QProgressBar()
         self.progress.setVisible(False)
         column.addWidget(self.progress)
@@ -68,11 +81,21 @@ class MorphometryRun(QWidget):
     def refresh(self) -> None:
         """Show what can be computed of the open case."""
         case = self.reading.case
+        if case is not self._mask_of:  # it was another patient's
+            self.mask, self._mask_of = None, case
+        self.brain.setText("Brain…" if self.mask is None else f"Brain: {self.mask.name}")
         self.fill.setEnabled(case is not None and has_lesions(case))
         self.start.setEnabled(self._stop is None and case is not None and "t1" in case.images)
         self.start.setToolTip(
             "Compute volumes and thickness from the T1." if self.start.isEnabled() else "There is no T1 in this case."
         )
+
+    def ask_brain(self) -> None:
+        """Let the reader choose a brain mask."""
+        path, _ = QFileDialog.getOpenFileName(self, "Brain mask", "", "Masks (*.nii *.nii.gz *.mgz *.mgh)")
+        if path:
+            self.mask, self._mask_of = Path(path), self.reading.case
+            self.refresh()
 
     def run(self) -> None:
         """Begin."""
@@ -81,7 +104,7 @@ class MorphometryRun(QWidget):
             return
         self._stop = stop = Event()
         program: Program | None = self.way.currentData()
-        fill = self.fill.isChecked() and has_lesions(case)
+        fill, mask = self.fill.isChecked() and has_lesions(case), self.mask
         self.log.clear()
         self._show()
 
@@ -92,7 +115,7 @@ class MorphometryRun(QWidget):
                     progress(share)  # type: ignore[operator]
                     self._stage.emit(words)
 
-                return compute_by_ants(case, fill=fill, progress=stage, cancelled=stop.is_set)
+                return compute_by_ants(case, fill=fill, progress=stage, cancelled=stop.is_set, mask=mask)
             return run_for_case(case, program, fill=fill, on_line=self._line.emit, cancelled=stop.is_set)
 
         run_in_background(
@@ -138,6 +161,7 @@ class MorphometryRun(QWidget):
         is_program = self.way.currentData() is not None
         for widget in (self.way, self.fill, self.start):
             widget.setVisible(not goes_on)
+        self.brain.setVisible(not goes_on and not is_program)
         self.cancel.setVisible(goes_on)
         self.log_button.setVisible(is_program and (goes_on or bool(self.log)))
         self.progress.setVisible(goes_on)

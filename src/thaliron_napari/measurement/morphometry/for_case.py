@@ -50,7 +50,12 @@ def filled_t1(case: Case) -> Volume:
 
 
 def compute_by_ants(
-    case: Case, *, fill: bool, progress: Callable[[float, str], None], cancelled: Callable[[], bool]
+    case: Case,
+    *,
+    fill: bool,
+    progress: Callable[[float, str], None],
+    cancelled: Callable[[], bool],
+    mask: Path | None = None,
 ) -> Path:
     """Grey matter volume and cortical thickness without FreeSurfer, written into the case's folder.
 
@@ -63,6 +68,9 @@ def compute_by_ants(
         Told the share that is done (0 to 1) and what comes now.
     cancelled : callable
         Asked often; once it says yes, the work ends with CancelledError.
+    mask : Path, optional
+        Brain mask, on the grid or in the world of one of the images. Without it another program's label map says where
+        the brain is, and where there is none the T1 must be skull-stripped.
 
     Returns
     -------
@@ -80,7 +88,7 @@ def compute_by_ants(
     if path is None:
         raise MeasurementError(f"{case.name} has no folder for its files; open it from images on disk.")
     lesions = lesions_on_t1(case) if fill else None
-    result = morphometry_from_t1(t1, mask=_brain(case), lesions=lesions, progress=progress, cancelled=cancelled)
+    result = morphometry_from_t1(t1, mask=_brain(case, mask), lesions=lesions, progress=progress, cancelled=cancelled)
     with writing_to(case):
         path.parent.mkdir(parents=True, exist_ok=True)
         return write_ants_result(result, path, provenance(case, ("t1", "flair") if fill else ("t1",)))
@@ -131,12 +139,14 @@ def run_for_case(
     return result_path(program, out, case.stem)
 
 
-def _brain(case: Case) -> NDArray[np.bool_] | None:
-    """Brain (z, y, x) on the T1 by another program's label map, where there is one."""
+def _brain(case: Case, mask: Path | None) -> NDArray[np.bool_] | None:
+    """Brain (z, y, x) on the T1 by a mask that was given, else by another program's label map, where there is one."""
     result = result_of(case)
-    path = None if result is None else label_map_of(result)
+    path = mask or (None if result is None else label_map_of(result))
     if path is None:
         return None
     labels, t1 = read_label_map(path), case.volume("t1")
     here = resample(labels, t1.grid, between(case, "t1", image_of(case, labels.grid)), order=0)
+    if mask is not None and not here.any():
+        raise MeasurementError(f"No brain of {path.name} lies on the T1; choose this patient's mask.")
     return np.asarray(here > 0) if here.any() else None
