@@ -37,6 +37,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--full", action="store_true", help="the phantom at full size, too")
     parser.add_argument("--seeds", type=int, nargs="+", default=[7, 1, 2])
+    parser.add_argument("--made-only", action="store_true", help="leave the real T1 out")
     options = parser.parse_args()
     print(
         f"{'':22}{'grey ml':>9}{'truth':>9}{'off':>8}{'thick mm':>10}{'truth':>7}{'Atropos':>9}{'seconds':>9}",
@@ -45,7 +46,8 @@ def main() -> None:
     heads = [("small", seed) for seed in options.seeds] + ([("full", 7)] if options.full else [])
     for size, seed in heads:
         on_phantom(make_patient(size, seed), f"phantom {size} {seed}")
-    on_patient()
+    if not options.made_only:
+        on_patient()
     mb = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
     print(f"peak memory of ANTs' process {mb:.0f} MB")
 
