@@ -29,11 +29,14 @@ class Arrays:
         One-dimensional transforms, called as ``rfft(array, n, axis)``.
     device : str
         Where PyTorch keeps the arrays; empty with the others.
+    slab : int
+        Slices to work on at a time where neighbours are looked at: one stays in a processor's cache.
     """
 
     xp: Any
     fft: Any
     device: str = ""
+    slab: int = 1
 
     def put(self, array: NDArray[Any]) -> Any:
         """Bring a numpy array over, as float32."""
@@ -116,10 +119,10 @@ def arrays(library: str = "numpy", workers: int | None = None) -> Arrays:
         if library == "cupy":
             cupy = importlib.import_module("cupy")
             cupy.zeros(1)
-            return Arrays(cupy, cupy.fft)
+            return Arrays(cupy, cupy.fft, slab=10_000)
         if library == "torch":
             torch = importlib.import_module("torch")
-            return Arrays(torch, torch.fft, "cuda" if torch.cuda.is_available() else "cpu")
+            return Arrays(torch, torch.fft, "cuda" if torch.cuda.is_available() else "cpu", 10_000)
     except Exception as error:  # a broken driver shows as errors of many kinds
         raise MeasurementError(f"{library} cannot be used here ({error}); reconstruct with numpy.") from error
     raise MeasurementError(f"There is no array library {library!r}; choose numpy, cupy or torch.")

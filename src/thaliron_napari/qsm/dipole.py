@@ -56,7 +56,7 @@ def padded_shape(shape: Shape, spacing: ArrayLike, margin_mm: float) -> Shape:
         At least this much is added to each axis.
     """
     wanted = [n + int(np.ceil(margin_mm / h)) for n, h in zip(shape, np.asarray(spacing, float), strict=True)]
-    z, y, x = (int(fft.next_fast_len(n, real=False)) for n in wanted)
+    z, y, x = (int(fft.next_fast_len(n, real=axis == 2)) for axis, n in enumerate(wanted))
     return z, y, x
 
 
