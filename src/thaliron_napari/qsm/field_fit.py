@@ -133,13 +133,15 @@ def fit_field(
 
     with ThreadPoolExecutor(workers or cores()) as pool:
         misfits = list(pool.map(work, chunks))
-    # The median of chi^2 with n degrees of freedom, by Wilson and Hilferty, brings the misfit to a variance.
-    freedom = max(t.size - 2, 1)
-    median = np.average([v for v, _ in misfits], weights=[n for _, n in misfits])
-    variance = median / (freedom * (1 - 2 / (9 * freedom)) ** 3) if t.size > 2 else 0.0
-    if variance <= 0:  # too few echoes to tell noise from signal: relative to the brain's median then
-        variance = float(np.median(1 / outs[2][inside])) ** 2
-    outs[2] *= np.float32(np.sqrt(variance))
+    if t.size > 2:
+        # The median of chi^2 with n degrees of freedom, by Wilson and Hilferty, brings the misfit to a variance.
+        freedom = t.size - 2
+        median = np.average([v for v, _ in misfits], weights=[n for _, n in misfits])
+        outs[2] *= np.float32(np.sqrt(median / (freedom * (1 - 2 / (9 * freedom)) ** 3)))
+    else:  # nothing is left over between the echoes: between neighbours, then
+        outs[2] *= np.float32(
+            _spread_between_neighbours(outs[0].reshape(mask.shape), outs[2].reshape(mask.shape), mask)
+        )
     field, initial, noise = (out.reshape(mask.shape) for out in outs)
     return FieldFit(field, initial, noise, unit_s)
 
@@ -183,6 +185,17 @@ def _fit(m: FloatArray, p: FloatArray, t: FloatArray, start: FloatArray | None) 
     if start is None:
         field = _wrapped(field)
     return field, initial, 1 / np.sqrt(curvature), misfit
+
+
+def _spread_between_neighbours(field: FloatArray, relative: FloatArray, mask: Mask) -> float:
+    """Noise of the field in units of `relative`: from second differences along x, which smooth fields hardly make."""
+    first, middle, last = (np.s_[..., i : field.shape[2] - 2 + i] for i in range(3))
+    known = mask[first] & mask[middle] & mask[last]
+    if not known.any():
+        return 1.0
+    bend = _wrapped(field[first][known] - 2 * field[middle][known] + field[last][known])
+    expected = np.sqrt(relative[first] ** 2 + 4 * relative[middle] ** 2 + relative[last] ** 2)[known]
+    return float(np.median(np.abs(bend) / expected)) / 0.6745
 
 
 def _wrapped(angle: FloatArray) -> FloatArray:

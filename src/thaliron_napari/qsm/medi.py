@@ -142,7 +142,9 @@ def medi(
 
     def normal(x: Any, bend: list[Any], square: Any) -> Any:
         """The left side of a step."""
-        out = dipole(square * dipole(x))
+        seen = dipole(x)
+        seen *= square
+        out = dipole(seen)
         _add_gradient_term(x, bend, out, on.slab)
         return out
 
@@ -163,6 +165,7 @@ def medi(
         del negative
         # Conjugate gradients
         change = xp.zeros_like(chi)
+        part = xp.zeros_like(chi)
         direction = residual * 1
         size = first = on.dot(residual, residual)
         for inner in range(s.inner_steps):
@@ -173,7 +176,8 @@ def medi(
             if reference is not None:
                 seen += 2 * s.csf_weight * uniform(direction)
             length = size / on.dot(direction, seen)
-            change += length * direction
+            part = xp.multiply(direction, length, out=part)
+            change += part
             seen *= length
             residual -= seen
             size, before = on.dot(residual, residual), size
