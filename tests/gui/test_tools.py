@@ -177,7 +177,7 @@ def test_the_rim_resizes_shift_adds_and_control_takes_away(panel: Panel, phantom
     assert notes.csf_circles("left") == (resized,)
     panel.reading.undo()
     assert len(notes.csf_circles("left")) == 2
-    assert "left 2" in panel.step(CsfStep).numbers.text()
+    wait_until(lambda: "left 2" in panel.step(CsfStep).numbers.text(), "the numbers of both circles", 10)
 
 
 def test_circles_are_suggested_and_wait_for_the_readers_word(panel: Panel, phantom_case: Case, hand: Hand) -> None:

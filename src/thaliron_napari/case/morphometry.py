@@ -3,6 +3,7 @@
 import hashlib
 import os
 from collections.abc import Iterator
+from os.path import exists, isdir, isfile  # unlike Path's, false where one may not look
 from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -49,7 +50,7 @@ def find_results(case: Case) -> list[Path]:
         folders += [
             Path(os.environ["SUBJECTS_DIR"]) / name for name in dict.fromkeys((case.stem, f"sub-{case.subject}"))
         ]
-    whole = [folder for folder in folders if any((folder / name).is_file() for name in (*_STATS[:2], *_LABEL_MAPS))]
+    whole = [folder for folder in folders if any(isfile(folder / name) for name in (*_STATS[:2], *_LABEL_MAPS))]
     tables = [path for folder in folders for path in files_like(case, folder, "*synthseg*.csv")]
     _found[case] = [*dict.fromkeys(whole), *dict.fromkeys(tables)]
     return _found[case]
@@ -73,7 +74,7 @@ def take_result(case: Case, path: Path) -> Edit:
     CaseError
         When nothing is there.
     """
-    if not path.exists():
+    if not exists(path):
         raise CaseError(f"There is no {path}; choose the folder of one subject, or SynthSeg's table.")
     said = path.absolute()
     root = _root(case)
@@ -83,14 +84,14 @@ def take_result(case: Case, path: Path) -> Edit:
 
 def label_map_of(result: Path) -> Path | None:
     """The label map that belongs to a result, the one with the parcels of cortex first; None where there is none."""
-    if result.is_dir():
-        return next((result / name for name in _LABEL_MAPS if (result / name).is_file()), None) or _synthseg_map(result)
+    if isdir(result):
+        return next((result / name for name in _LABEL_MAPS if isfile(result / name)), None) or _synthseg_map(result)
     return _synthseg_map(result.parent)
 
 
 def surfaces_of(result: Path) -> dict[str, Path]:
     """Pial and white surfaces of a result by the names of their files, such as ``lh.white``."""
-    return {Path(name).name: result / name for name in _SURFACES if (result / name).is_file()}
+    return {Path(name).name: result / name for name in _SURFACES if isfile(result / name)}
 
 
 def check_by_eye(case: Case, checked: bool = True) -> Edit:
@@ -131,13 +132,13 @@ def is_as_checked(case: Case) -> bool:
 
 def _looked_at(case: Case) -> dict[str, Path]:
     """What the eye judges and what the numbers come from, by name."""
-    return {path.name: path for path in _parts(case) if path.is_file()}
+    return {path.name: path for path in _parts(case) if isfile(path)}
 
 
 def _parts(case: Case) -> Iterator[Path]:
     result, own = result_of(case), ants_result_path(case)
     if result is not None:
-        yield from (result / name for name in (*_STATS, *_SURFACES)) if result.is_dir() else (result,)
+        yield from (result / name for name in (*_STATS, *_SURFACES)) if isdir(result) else (result,)
         labels = label_map_of(result)
         if labels is not None:
             yield labels
@@ -146,7 +147,7 @@ def _parts(case: Case) -> Iterator[Path]:
 
 
 def _synthseg_map(folder: Path) -> Path | None:
-    if not folder.is_dir():
+    if not isdir(folder):
         return None
     return next((path for ending in (".nii.gz", ".mgz") for path in sorted(folder.glob(f"*synthseg*{ending}"))), None)
 

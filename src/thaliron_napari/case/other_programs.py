@@ -1,5 +1,6 @@
 """What other programs left of a patient among a dataset's derivatives: FreeSurfer, FastSurfer, SynthSeg."""
 
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,14 +13,18 @@ def subject_folders(case: Case) -> Iterator[Path]:
     """Folders of this patient in each other program's part of the derivatives; that of this session comes first."""
     source = next((volume.source for volume in case.images.values() if volume.source is not None), None)
     root = None if source is None else dataset_root(source.path)
-    if root is None or not (root / "derivatives").is_dir():
+    if root is None:
+        return
+    try:
+        tools = sorted((root / "derivatives").iterdir())
+    except OSError:  # there are none, or none that this user may see
         return
     subjects = [f"sub-{case.subject}_ses-{case.session}"] if case.session else []
-    for tool in sorted((root / "derivatives").iterdir()):
-        if tool.name.startswith("thaliron") or not tool.is_dir():
+    for tool in tools:
+        if tool.name.startswith("thaliron"):
             continue
         for subject in (*subjects, f"sub-{case.subject}", case.subject):
-            if (tool / subject).is_dir():
+            if os.path.isdir(tool / subject):  # unlike Path's, false where it may not be looked at
                 yield tool / subject
 
 

@@ -1,5 +1,6 @@
 """The morphometry of a case as values of its record."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -100,7 +101,7 @@ def _look(case: Case) -> CaseMorphometry:
     ways: list[tuple[Callable[[Path], Morphometry], Path]] = []
     if path is not None:
         ways.append((partial(_read, case), path))
-    if own is not None and own.exists():
+    if own is not None and os.path.exists(own):
         ways.append((read_ants_result, own))
     for read, where in ways:
         try:
