@@ -202,6 +202,7 @@ def test_the_mark_goes_into_the_record_and_does_not_hold_for_other_files(
     step.look_again()
     assert measure_case(phantom_case).values["morphometry_checked_by"] is None
     assert "others than those" in step.marked.text()
+    wait_until(lambda: panel.headers[panel.open_place].text().endswith("not checked"), "the step's header", 10)
 
 
 def test_the_images_on_show_before_come_back_with_another_step(panel: Panel, step: MorphometryStep) -> None:
@@ -304,6 +305,7 @@ def test_a_program_can_be_stopped(
     press(hand, installed, "Cancel")
     wait_until(lambda: run.start.isVisible(), "the end", 30)
     assert any("stopped" in words for words in told())
+    assert not any("is in" in words for words in told())  # a result
     assert installed.numbers.rowCount() == 0
 
 

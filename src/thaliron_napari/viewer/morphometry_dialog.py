@@ -34,6 +34,7 @@ class MorphometryDialog(QDialog):
         super().__init__(parent)
         self.setWindowTitle(f"{case.name}: morphometry")
         self.resize(1100, 900)
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)  # it holds a label map and four surfaces
         self._case = case
         self.brain: Segmented | None = None
         self._drawing = False

@@ -5,7 +5,7 @@ from pathlib import Path
 from threading import Event
 
 from napari.utils.notifications import show_info
-from qtpy.QtCore import Signal
+from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -70,7 +70,6 @@ class MorphometryRun(QWidget):
         self.said.setVisible(False)
         column.addWidget(self.said)
         self.log: deque[str] = deque(maxlen=_LINES)
-        self._dialog: LogDialog | None = None
         self._line.connect(self._take_line)
         self._stage.connect(self.said.setText)
         self.way.currentIndexChanged.connect(lambda _i: self._name_way())
@@ -136,9 +135,9 @@ class MorphometryRun(QWidget):
 
     def show_log(self) -> None:
         """Show what the program said so far, and what it says from now."""
-        self._dialog = LogDialog(self, "\n".join(self.log))
-        self._line.connect(self._dialog.add)
-        self._dialog.show()
+        dialog = LogDialog(self, "\n".join(self.log))
+        self._line.connect(dialog.add)
+        dialog.show()
 
     def _finished(self, case: Case, path: Path) -> None:
         show_info(f"Morphometry of {case.name} is in {path}")
@@ -147,7 +146,9 @@ class MorphometryRun(QWidget):
 
     def _ended(self) -> None:
         if self._stop is not None and self._stop.is_set():
-            show_info("Morphometry was stopped; nothing of it was kept in the case.")
+            show_info(
+                "Morphometry was stopped; what a program wrote so far is left where it is."
+            )
         self._stop = None
         self._show()
         self.refresh()
@@ -188,6 +189,7 @@ class LogDialog(QDialog):
         super().__init__(parent)
         self.setWindowTitle("Log")
         self.resize(820, 480)
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)  # else each that was opened goes on listening
         self.lines = QPlainTextEdit(words)
         self.lines.setReadOnly(True)
         self.lines.setMaximumBlockCount(_LINES)

@@ -156,6 +156,7 @@ class Panel(QWidget):
         reading.changed.connect(self._on_edit)
         reading.saved.connect(lambda _case: self._soon.start())
         reading.cohort_changed.connect(lambda: self._soon.start())
+        reading.morphometry_read.connect(lambda: self._soon.start())
         reading.viewer.cursor.events.position.connect(self._show_cursor)
         self._detach = [mouse.attach(reading), keys.attach(reading), letters.attach(reading.display)]
         preferences.follow_neurological(self, reading.display.set_neurological)

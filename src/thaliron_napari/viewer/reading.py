@@ -49,6 +49,8 @@ class Reading:
     leaving = Signal()
     """The case is about to be left: what is half done there must become an edit now."""
     cohort_changed = Signal()
+    morphometry_read = Signal()
+    """Another program's files were read anew, and may be others."""
     opening_changed = Signal()
     keys_asked = Signal()
     """The list of keys is wanted, or no longer."""

@@ -1,6 +1,7 @@
 """Morphometry computed from the T1 of a case, into the case's folder or beside it."""
 
 from collections.abc import Callable
+from concurrent.futures import CancelledError
 from pathlib import Path
 
 import numpy as np
@@ -108,12 +109,13 @@ def run_for_case(
     on_line : callable
         Given each line that it prints.
     cancelled : callable
-        Asked several times a second; once it says yes, the program is ended.
+        Asked several times a second; once it says yes, the program is ended. What it wrote so far stays, since it may
+        go on from there, and this ends with CancelledError.
 
     Returns
     -------
     Path
-        What it made; the folder is there though it may be half done when it was cancelled.
+        What it made.
 
     Raises
     ------
@@ -135,7 +137,8 @@ def run_for_case(
             image = case.folder / f"{case.stem}_desc-filled_T1w.nii.gz"
             write_image(image, filled_t1(case).data, t1)
             call = command(program, image, out, case.stem, _THREADS)
-    run_program(call, out / f"{case.stem}_{_FOLDER[program]}.log", on_line=on_line, cancelled=cancelled)
+    if run_program(call, out / f"{case.stem}_{_FOLDER[program]}.log", on_line=on_line, cancelled=cancelled):
+        raise CancelledError
     return result_path(program, out, case.stem)
 
 

@@ -124,6 +124,7 @@ class MorphometryStep(Step):
         self.reading.segmentation.again()
         self._compare(case)
         self.refresh()
+        self.reading.morphometry_read.emit()
 
     def ask_folder(self) -> None:
         """Let the reader choose a subject's folder."""
