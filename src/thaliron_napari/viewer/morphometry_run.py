@@ -146,9 +146,7 @@ class MorphometryRun(QWidget):
 
     def _ended(self) -> None:
         if self._stop is not None and self._stop.is_set():
-            show_info(
-                "Morphometry was stopped; what a program wrote so far is left where it is."
-            )
+            show_info("Morphometry was stopped; what a program wrote so far is left where it is.")
         self._stop = None
         self._show()
         self.refresh()
