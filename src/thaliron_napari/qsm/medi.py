@@ -135,54 +135,37 @@ def medi(
             raise MeasurementError("The CSF mask does not lie in the brain mask; mark ventricular CSF.")
         n_csf = float(reference.sum())
 
-    def dipole(x: Any) -> Any:
-        spectrum = on.forward(x, shape)
-        spectrum *= kernel
-        return on.backward(spectrum, shape, crop)
-
-    def normal(x: Any, bend: list[Any], square: Any) -> Any:
-        """The left side of a step."""
-        seen = dipole(x)
-        seen *= square
-        out = dipole(seen)
-        _add_gradient_term(x, bend, out, on.slab)
-        return out
+    def dipole(x: Any, weight: Any = None) -> Any:
+        return on.convolve(x, kernel, shape, crop, weight)
 
     def uniform(x: Any) -> Any:
         return reference * (x - float((reference * x).sum()) / n_csf)
 
     chi = on.put(np.where(inside, start_rad[box], 0) if start_rad is not None else np.zeros(crop))
     for outer in range(s.steps):
-        bend = _bend(chi, smooth, h)
+        bend = _bend(on, chi, smooth, h)
         square = on.put(weights * weights * np.float32(2 * s.data_weight))
         residual = dipole(chi)
         residual -= field
-        residual = -dipole(square * xp.sin(residual))
-        negative = -chi
-        _add_gradient_term(negative, bend, residual, on.slab)
+        residual = dipole(square * xp.sin(residual))
         if reference is not None:
-            residual += 2 * s.csf_weight * uniform(negative)
-        del negative
+            residual += 2 * s.csf_weight * uniform(chi)
+        _add_gradient_term(on, chi, bend, residual)
+        residual *= -1
         # Conjugate gradients
         change = xp.zeros_like(chi)
-        part = xp.zeros_like(chi)
         direction = residual * 1
         size = first = on.dot(residual, residual)
         for inner in range(s.inner_steps):
             if size <= s.inner_tolerance**2 * first or size == 0:
                 break
             step((outer + inner / s.inner_steps) / s.steps)
-            seen = normal(direction, bend, square)
+            seen = dipole(dipole(direction, square))
             if reference is not None:
                 seen += 2 * s.csf_weight * uniform(direction)
-            length = size / on.dot(direction, seen)
-            part = xp.multiply(direction, length, out=part)
-            change += part
-            seen *= length
-            residual -= seen
-            size, before = on.dot(residual, residual), size
-            direction *= size / before
-            direction += residual
+            length = size / _add_gradient_term(on, direction, bend, seen)
+            size, before = _move(on, length, direction, seen, change, residual), size
+            _turn(on, direction, size / before, residual)
         chi += change
         moved, whole = on.dot(change, change), on.dot(chi, chi)
         if moved <= s.tolerance**2 * whole:
@@ -228,35 +211,67 @@ def smoothness(magnitude: FloatArray, mask: Mask, spacing: ArrayLike, edge_share
     return out
 
 
-def _bend(chi: Any, smooth: list[Any], spacing: Any) -> list[Any]:
-    """Weight of each squared difference that makes it the L1 norm's: M V M / h^2."""
+def _bend(on: Arrays, chi: Any, smooth: list[Any], spacing: Any) -> list[Any]:
+    """Weight of each squared difference to the next voxel that makes it the L1 norm's: M V M / h^2.
+
+    By axis, as one row of voxels, and 0 where there is no next.
+    """
     out = []
     for axis, (keep, h) in enumerate(zip(smooth, spacing, strict=True)):
         slope = chi[_from(axis, 1)] - chi[_upto(axis)]
         slope *= slope
         slope *= 1 / h**2
         slope += _SMOOTH
-        slope **= -0.5
-        slope *= keep
+        slope = keep / slope**0.5
         slope *= 1 / h**2
-        out.append(slope)
+        bend = on.xp.zeros_like(chi)
+        bend[_upto(axis)] = slope
+        out.append(bend.reshape(-1))
     return out
 
 
-def _add_gradient_term(x: Any, bend: list[Any], out: Any, slab: int) -> None:
-    """Add grad' bend grad x, some slices at a time."""
-    for z in range(0, x.shape[0], slab):
-        part, target = x[z : z + slab], out[z : z + slab]
-        for axis in (1, 2):
-            flow = part[_from(axis, 1)] - part[_upto(axis)]
-            flow *= bend[axis][z : z + slab]
-            target[_from(axis, 1)] += flow
-            target[_upto(axis)] -= flow
-        end = min(z + slab, x.shape[0] - 1)
-        flow = x[z + 1 : end + 1] - x[z:end]
-        flow *= bend[0][z:end]
-        out[z + 1 : end + 1] += flow
-        out[z:end] -= flow
+def _add_gradient_term(on: Arrays, x: Any, bend: list[Any], out: Any) -> float:
+    """Add grad' bend grad x, and return the sum of the products of x with all that is then in `out`."""
+    steps = (x.shape[1] * x.shape[2], x.shape[2], 1)  # from a voxel to its next, in one row of all
+    x, out = x.reshape(-1), out.reshape(-1)
+    n = x.shape[0]
+
+    def work(a: int, b: int) -> float:
+        for step, weight in zip(steps, bend, strict=True):
+            first, last = max(a - step, 0), min(b, n - step)
+            flow = x[first + step : last + step] - x[first:last]
+            flow *= weight[first:last]
+            out[first + step : b] += flow[: max(b - first - step, 0)]
+            out[a : max(last, a)] -= flow[a - first :]
+        return on.dot(x[a:b], out[a:b])
+
+    return sum(on.over(n, work))
+
+
+def _move(on: Arrays, length: float, direction: Any, seen: Any, change: Any, residual: Any) -> float:
+    """Go along the direction, whose left side was `seen` (which is used up); return the new residual's size."""
+    direction, seen, change, residual = (part.reshape(-1) for part in (direction, seen, change, residual))
+
+    def work(a: int, b: int) -> float:
+        left, part = residual[a:b], seen[a:b]
+        part *= length
+        left -= part
+        change[a:b] += on.xp.multiply(direction[a:b], length, out=part)
+        return on.dot(left, left)
+
+    return sum(on.over(residual.shape[0], work))
+
+
+def _turn(on: Arrays, direction: Any, share: float, residual: Any) -> None:
+    """Keep a share of the direction and add the residual."""
+    direction, residual = direction.reshape(-1), residual.reshape(-1)
+
+    def work(a: int, b: int) -> None:
+        part = direction[a:b]
+        part *= share
+        part += residual[a:b]
+
+    on.over(direction.shape[0], work)
 
 
 def _merit(weights: FloatArray, left: FloatArray, inside: Mask) -> None:
