@@ -103,10 +103,13 @@ def _left_in(folder: Path, limit: str, used: str, prefix: str) -> list[int]:
     """Bytes below a group's limit, files kept in memory counted as free; empty where there is no limit."""
     try:
         left = int((folder / limit).read_text()) - int((folder / used).read_text())
-        stat = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
-        return [left + sum(int(stat.get(prefix + name, 0)) for name in ("active_file", "inactive_file"))]
     except (OSError, ValueError):  # not there, not readable, or "max"
         return []
+    try:
+        stat = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
+        return [left + sum(int(stat.get(prefix + name, 0)) for name in ("active_file", "inactive_file"))]
+    except (OSError, ValueError):
+        return [left]
 
 
 def _size(shape: Shape) -> int:
