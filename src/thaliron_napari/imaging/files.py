@@ -6,7 +6,7 @@ import math
 import os
 import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -55,13 +55,38 @@ def read_volume(path: str | os.PathLike[str]) -> Volume:
     """
     path = Path(path)
     header, stored, digest = _read(path)
-    data = _as_float32(stored, header)
+    data = _as_float32(stored[..., 0], header)
     wrong = int(data.size - np.isfinite(data).sum())
     if wrong:
         raise ImageError(
             f"{path.name} has {wrong} voxels that are not numbers (NaN or infinite); write 0 there and open it again."
         )
     return _volume(data, header, path, digest)
+
+
+def read_volumes(path: str | os.PathLike[str]) -> tuple[Source, Iterator[NDArray[np.float32]]]:
+    """Read the volumes of an image one at a time, so that no second copy of all of them is held as float32.
+
+    Parameters
+    ----------
+    path : path
+        A .nii, .nii.gz, .mgz or .mgh file with one or several volumes.
+
+    Returns
+    -------
+    source : Source
+    volumes : iterator of float32 arrays (z, y, x)
+        In the program's orientation; their values may be other than numbers.
+
+    Raises
+    ------
+    ImageError
+        As :func:`read_volume`, but for values that are not numbers.
+    """
+    path = Path(path)
+    header, stored, digest = _read(path, several=True)
+    each = (header.grid.to_ours(_as_float32(stored[..., n], header)) for n in range(header.volumes))
+    return _source(header, path, digest), each
 
 
 def read_label_map(path: str | os.PathLike[str], like: Grid | None = None) -> Volume:
@@ -81,7 +106,8 @@ def read_label_map(path: str | os.PathLike[str], like: Grid | None = None) -> Vo
         When the labels lie on another grid than `like`.
     """
     path = Path(path)
-    header, labels, digest = _read(path)
+    header, stored, digest = _read(path)
+    labels = stored[..., 0]
     if (header.slope, header.inter) != (1, 0):
         with np.errstate(all="ignore"):
             labels = labels * header.slope + header.inter
@@ -164,13 +190,15 @@ def sweep(folder: Path) -> None:
                 file.unlink()
 
 
-def read_header(path: str | os.PathLike[str]) -> Header:
+def read_header(path: str | os.PathLike[str], *, several: bool = False) -> Header:
     """Where the voxels of an image lie and how they are stored, without reading them.
 
     Parameters
     ----------
     path : path
         A .nii, .nii.gz, .mgz or .mgh file; only its first kilobytes are read.
+    several : bool
+        Whether the file may hold several volumes.
 
     Raises
     ------
@@ -179,19 +207,19 @@ def read_header(path: str | os.PathLike[str]) -> Header:
     """
     path = Path(path)
     start, _ = _unpacked(_bytes(path, _HEADER_BYTES), path, _HEADER_BYTES)
-    return parse_header(start, path.name)
+    return parse_header(start, path.name, several=several)
 
 
-def _read(path: Path) -> tuple[Header, NDArray[Any], str]:
-    """Header, voxels as they are stored (in the file's axis order), and the SHA-256 of the file.
+def _read(path: Path, *, several: bool = False) -> tuple[Header, NDArray[Any], str]:
+    """Header, voxels as they are stored (i, j, k, volume), and the SHA-256 of the file.
 
     The file is read once, and unpacked in one go: in half the time of reading piecemeal, and only so is the checksum
     at a gzip file's end looked at, which tells a damaged voxel from a true one.
     """
     packed = _bytes(path)
     start, _ = _unpacked(packed, path, _HEADER_BYTES)
-    header = parse_header(start, path.name)
-    shape, size = header.grid.shape, header.dtype.itemsize
+    header = parse_header(start, path.name, several=several)
+    shape, size = (*header.grid.shape, header.volumes), header.dtype.itemsize
     end = header.offset + math.prod(shape) * size
     most = end + (math.prod(shape[:2]) * size if header.nifti is not None else _MOST_TAGS)
     content, whole = _unpacked(packed, path, most)
@@ -249,11 +277,14 @@ def _as_float32(stored: NDArray[Any], header: Header) -> NDArray[np.float32]:
         return np.asarray(values, np.float32)
 
 
-def _volume(data: NDArray[Any], header: Header, path: Path, digest: str) -> Volume:
+def _source(header: Header, path: Path, digest: str) -> Source:
     # not resolve(): in some archives files are links into a store, away from their names and sidecars
-    source = Source(Path(os.path.abspath(path)), digest, header.grid, header.nifti, header.notes)
+    return Source(Path(os.path.abspath(path)), digest, header.grid, header.nifti, header.notes)
+
+
+def _volume(data: NDArray[Any], header: Header, path: Path, digest: str) -> Volume:
     try:
-        return Volume(header.grid.to_ours(data), header.grid.grid(), source)
+        return Volume(header.grid.to_ours(data), header.grid.grid(), _source(header, path, digest))
     except (ImageError, GridError) as error:
         raise ImageError(f"{path.name}: {error}") from error
 

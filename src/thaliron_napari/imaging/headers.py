@@ -16,6 +16,7 @@ from thaliron_napari.imaging.grid import Affine, SourceGrid, describe_shape
 
 # A damaged header can ask for any size; no head is scanned with more voxels than this (1 GiB as float32).
 _MOST_VOXELS = 2**28
+_MOST_IN_VOLUMES = 2**30  # of a file with several volumes
 _FINEST_MM, _COARSEST_MM = 0.01, 100.0
 _SAME_WITHIN_MM = 0.05
 _LEAST_VOLUME = 0.1  # of a cell, against a cuboid of the same edges: below, the axes are no axes of an image
@@ -25,7 +26,7 @@ _MAGIC1, _MAGIC2 = b"n+1\0", b"n+2\0\r\n\x1a\n"
 
 @dataclass(frozen=True, eq=False)
 class Header:
-    """The header of one volume in a file.
+    """The header of the volumes in a file, which is one unless several were asked for.
 
     Parameters
     ----------
@@ -41,6 +42,8 @@ class Header:
         What in the header contradicts itself, in half sentences for the reader; empty when nothing does.
     nifti : nibabel header or None
         Only the geometry: what an annotation on the same grid must say to lie on top in every program. None for MGZ.
+    volumes : int
+        How many lie one after another.
     """
 
     grid: SourceGrid
@@ -50,9 +53,10 @@ class Header:
     inter: float = 0.0
     notes: tuple[str, ...] = ()
     nifti: Any = None
+    volumes: int = 1
 
 
-def parse_header(content: bytes, name: str) -> Header:
+def parse_header(content: bytes, name: str, *, several: bool = False) -> Header:
     """Header of a file from its (unpacked) first bytes.
 
     Parameters
@@ -61,12 +65,14 @@ def parse_header(content: bytes, name: str) -> Header:
         At least the first 544 bytes of a NIfTI-1 or NIfTI-2 file, 284 of an MGH file.
     name : str
         The file's name, for messages; its suffix tells MGH from NIfTI.
+    several : bool
+        Whether the file may hold several volumes.
 
     Raises
     ------
     ImageError
-        When it is not such a file, is damaged, holds more than one volume or other than grey values, or does not say
-        where left and right are.
+        When it is not such a file, is damaged, holds more volumes than it may or other than grey values, or does not
+        say where left and right are.
     """
     try:
         # nibabel tells of every oddity in a header on the console; what matters is checked below.
@@ -79,7 +85,7 @@ def parse_header(content: bytes, name: str) -> Header:
             slope, inter = header.get_slope_inter()
     except Exception as error:  # nibabel raises many types for damaged headers, none of them a base of its own
         raise ImageError(f"{name} is not a NIfTI or MGZ image, or its header is damaged; export it anew.") from error
-    volume = _single(shape, name)
+    volume, volumes = _volumes(shape, name, several)
     if dtype.kind not in "iuf":
         raise ImageError(f"{name} holds colours or complex values, not one number a voxel; export it as grey values.")
     notes: tuple[str, ...] = ()
@@ -90,7 +96,7 @@ def parse_header(content: bytes, name: str) -> Header:
             affine, notes = _nifti_affine(header, volume, name)
             nifti = _geometry(header)
     scale = (1.0 if slope is None else float(slope), 0.0 if inter is None else float(inter))
-    return Header(SourceGrid(volume, affine), dtype, offset, *scale, notes, nifti)
+    return Header(SourceGrid(volume, affine), dtype, offset, *scale, notes, nifti, volumes)
 
 
 def _read(content: bytes, name: str) -> Any:
@@ -107,15 +113,18 @@ def _read(content: bytes, name: str) -> Any:
     raise ValueError("neither NIfTI-1 nor NIfTI-2 in one file")
 
 
-def _single(shape: tuple[int, ...], name: str) -> tuple[int, int, int]:
-    """The shape of the one volume that a file must hold."""
-    while len(shape) > 3 and shape[-1] == 1:
-        shape = shape[:-1]
-    if len(shape) != 3:
-        raise ImageError(f"{name} has {len(shape)} dimensions ({describe_shape(shape)}); give one 3D volume of it.")
-    if min(shape) < 1 or math.prod(shape) > _MOST_VOXELS:
+def _volumes(shape: tuple[int, ...], name: str, several: bool) -> tuple[tuple[int, int, int], int]:
+    """The shape of one volume of a file, and how many it holds."""
+    over = [n for n in shape[3:] if n != 1]
+    if len(shape) < 3 or len(over) > several:
+        while len(shape) > 3 and shape[-1] == 1:
+            shape = shape[:-1]
+        wanted = "one 3D volume of it" if not several else "its echoes as 3D volumes"
+        raise ImageError(f"{name} has {len(shape)} dimensions ({describe_shape(shape)}); give {wanted}.")
+    volume, count = (shape[0], shape[1], shape[2]), math.prod(over)
+    if min(*volume, count) < 1 or math.prod(volume) > _MOST_VOXELS or math.prod(volume) * count > _MOST_IN_VOLUMES:
         raise ImageError(f"{name} claims a size of {describe_shape(shape)} voxels: its header is damaged.")
-    return shape[0], shape[1], shape[2]
+    return volume, count
 
 
 def _mgh_affine(header: Any, content: bytes, name: str) -> Affine:

@@ -65,7 +65,7 @@ def recognise_phase_unit(phase: NDArray[Any]) -> PhaseUnit:
     )
 
 
-def to_radians(phase: NDArray[Any], unit: PhaseUnit | None = None) -> FloatArray:
+def to_radians(phase: NDArray[Any], unit: PhaseUnit | None = None, *, in_place: bool = False) -> FloatArray:
     """Bring a phase image to radians.
 
     Parameters
@@ -74,6 +74,8 @@ def to_radians(phase: NDArray[Any], unit: PhaseUnit | None = None) -> FloatArray
         As stored; all echoes together, for the unit is one.
     unit : str, optional
         As :func:`recognise_phase_unit` names it, which is asked if there is none.
+    in_place : bool
+        Write over `phase`, which must be float32.
 
     Returns
     -------
@@ -81,7 +83,7 @@ def to_radians(phase: NDArray[Any], unit: PhaseUnit | None = None) -> FloatArray
         -pi to pi, but for ``rad``, which is left as it is.
     """
     unit = unit or recognise_phase_unit(phase)
-    out = np.array(phase, np.float32)
+    out: FloatArray = phase if in_place else np.array(phase, np.float32)
     if unit == "0..4095":
         out *= np.float32(2 * np.pi / 4096)
         out -= np.float32(np.pi)
@@ -120,7 +122,8 @@ def mend_alternating_slices(magnitude: FloatArray, phase: FloatArray) -> FloatAr
     """Take out the half turn that GE's reconstruction leaves between neighbouring slices, where there is one.
 
     The slices of a 3D scan come out of a transform whose origin lies at its edge unless it is shifted: a factor of -1
-    from slice to slice.
+    from slice to slice. Each axis is looked at, since slices are those of the scanner, which in a sagittal scan follow
+    each other along x, and since another program may have turned the file.
 
     Parameters
     ----------
@@ -130,13 +133,16 @@ def mend_alternating_slices(magnitude: FloatArray, phase: FloatArray) -> FloatAr
     Returns
     -------
     float32 array
-        The phase, or the phase with half a turn added to every second slice.
+        The phase, or a copy with half a turn added to every second slice.
     """
     first_m, first_p = (a.reshape(-1, *a.shape[-3:])[0] for a in (magnitude, phase))
-    weight = first_m[1:] * first_m[:-1]
-    if float((weight * np.cos(first_p[1:] - first_p[:-1])).sum(dtype=float)) >= 0:
-        return phase
-    out = phase.copy()
-    odd = out[..., 1::2, :, :]
-    odd += np.where(odd > 0, np.float32(-np.pi), np.float32(np.pi))
+    out = phase
+    for axis in range(3):
+        m, p = np.moveaxis(first_m, axis, 0), np.moveaxis(first_p, axis, 0)
+        if float((m[1:] * m[:-1] * np.cos(p[1:] - p[:-1])).sum(dtype=float)) >= 0:
+            continue
+        if out is phase:
+            out = phase.copy()
+        odd = np.moveaxis(out, axis - 3, 0)[1::2]
+        odd += np.where(odd > 0, np.float32(-np.pi), np.float32(np.pi))
     return out
