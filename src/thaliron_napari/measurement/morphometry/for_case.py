@@ -25,7 +25,7 @@ from thaliron_napari.measurement.morphometry.programs import (
     command,
     result_path,
 )
-from thaliron_napari.measurement.morphometry.running import run_program
+from thaliron_napari.running import run_program
 
 _FOLDER = {RECON_ALL: "freesurfer", FASTSURFER: "fastsurfer", SYNTHSEG: "synthseg"}
 _THREADS = 2

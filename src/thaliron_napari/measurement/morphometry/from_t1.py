@@ -35,7 +35,7 @@ from thaliron_napari.measurement.morphometry.cells import Cells, cells_round
 from thaliron_napari.measurement.morphometry.cortex import cortical_grey
 from thaliron_napari.measurement.morphometry.lesion_filling import fill_lesions
 from thaliron_napari.measurement.morphometry.numbers import Number
-from thaliron_napari.measurement.morphometry.running import run_program
+from thaliron_napari.running import run_program
 
 __all__ = ["AntsResult", "morphometry_from_t1", "read_ants_result", "write_ants_result"]
 
