@@ -47,7 +47,7 @@ class Arrays:
         """Bring a numpy array over, as float32."""
         array = np.ascontiguousarray(array, np.float32)
         if self.device:
-            return self.xp.from_numpy(array).to(self.device)
+            return self.xp.tensor(array, device=self.device)
         return self.xp.asarray(array)
 
     def get(self, array: Any) -> FloatArray:
