@@ -83,6 +83,32 @@ def test_every_echo_of_magnitude_and_phase_is_its_own(write, vendor: str, tmp_pa
 
 
 @pytest.mark.parametrize("write", WRITERS)
+@pytest.mark.parametrize("vendor", ["GE", "Philips"])
+def test_real_and_imaginary_part_stand_in_for_a_phase(write, vendor: str, tmp_path: Path) -> None:
+    made = Made("gre", vendor=vendor, plane="sagittal", kinds="MRI", echoes_ms=(15.3, 5.1))
+    write(tmp_path / "in", made)
+    done = import_series(choose_series(find_series(tmp_path / "in")), tmp_path / "out")
+    assert not done.failed
+    for role, part, offset in (("magnitude", "mag", 0), ("real", "real", 100), ("imaginary", "imag", 200)):
+        assert [p.name for p in done.files[role]] == [f"sub-01_echo-{n}_part-{part}_MEGRE.nii.gz" for n in (1, 2)]
+        for path, echo in zip(done.files[role], (5.1, 15.3), strict=True):
+            volume = read_volume(path)
+            points = volume.grid.world(np.moveaxis(np.indices(volume.grid.shape), 0, -1))
+            assert np.abs(volume.data - value_at(points) - offset).max() < 0.501
+            sidecar = json.loads(path.with_name(path.name.replace(".nii.gz", ".json")).read_text())
+            assert sidecar["EchoTime"] == pytest.approx(echo / 1000)
+            assert sidecar.get("Units") == (None if role == "magnitude" else "arbitrary")
+
+
+@pytest.mark.parametrize(
+    ("kinds", "roles"), [("MPRI", "magnitude phase"), ("MR", "magnitude"), ("RI", "real imaginary"), ("I", "")]
+)
+def test_real_and_imaginary_part_are_chosen_together_and_for_want_of_a_phase(kinds, roles, tmp_path: Path) -> None:
+    write_classic(tmp_path, Made("gre", vendor="GE", kinds=kinds, echoes_ms=(5.0, 10.0)))
+    assert list(choose_series(find_series(tmp_path))) == roles.split()
+
+
+@pytest.mark.parametrize("write", WRITERS)
 @pytest.mark.parametrize("vendor", ["GE", "Siemens", "Philips"])
 def test_a_scale_of_its_own_for_each_slice_is_kept(write, vendor: str, tmp_path: Path) -> None:
     write(tmp_path / "in", Made(vendor=vendor, slopes=(1.0, 0.5, 2.0, 0.25)))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from thaliron_napari.imaging.dicom.role import SeriesFacts, guess_series_role, preference
+from thaliron_napari.imaging.dicom.role import Kind, SeriesFacts, guess_series_role, preference
 
 ORIGINAL = ("ORIGINAL", "PRIMARY", "M", "ND")
 DERIVED = ("DERIVED", "SECONDARY", "OTHER")
@@ -105,6 +105,19 @@ BY_NUMBERS = [
 @pytest.mark.parametrize(("description", "more", "role"), BY_WORDS, ids=[f"{d}-{r}" for d, _, r in BY_WORDS])
 def test_the_description_says_what_a_series_is(description: str, more: dict, role: str | None) -> None:
     assert guess_series_role(SeriesFacts(description=description, **more)) == role
+
+
+@pytest.mark.parametrize("kind", ["real", "imaginary"])
+def test_real_and_imaginary_part_are_of_use_where_a_phase_would_be(kind: Kind) -> None:
+    """GE gives them where others give a phase; of a T1 or a spin echo nobody needs them."""
+    for words, more, _ in BY_WORDS:
+        phase = guess_series_role(SeriesFacts(words, **{**more, "kind": "phase"}))
+        found = guess_series_role(SeriesFacts(words, **{**more, "kind": kind}))
+        assert found == (kind if phase == "phase" else None), words
+    assert guess_series_role(SeriesFacts("SWAN", kind=kind)) == kind
+    assert guess_series_role(SeriesFacts("3D ME SPGR", echo_times_ms=(4.0, 8.0, 12.0), kind=kind)) == kind
+    assert guess_series_role(SeriesFacts("t1_mprage", kind=kind)) is None
+    assert guess_series_role(SeriesFacts(echo_times_ms=(5.0,), scanning_sequence=frozenset({"SE"}), kind=kind)) is None
 
 
 @pytest.mark.parametrize(("facts", "role"), BY_NUMBERS)

@@ -119,7 +119,7 @@ def test_kinds_and_echoes_of_one_series_are_told_apart(write, vendor: str, tmp_p
     found = find_series(tmp_path)
     assert [s.label for s in found] == ["1a", "1b", "1c", "1d"]
     assert [s.kind for s in found] == ["magnitude", "phase", "real", "imaginary"]
-    assert [s.role for s in found] == ["magnitude", "phase", None, None]
+    assert [s.role for s in found] == ["magnitude", "phase", "real", "imaginary"]
     assert {s.echo_times_ms for s in found} == {(5.03, 10.0, 20.1)}
     assert {(s.images, len(s.echoes), s.problem) for s in found} == {(18, 3, "")}
 

@@ -19,6 +19,8 @@ SERIES_ROLES: dict[SeriesRole, str] = {
     "t1ce": "T1 after gadolinium",
     "magnitude": "GRE magnitude",
     "phase": "GRE phase",
+    "real": "GRE real part",
+    "imaginary": "GRE imaginary part",
 }
 
 

@@ -30,7 +30,12 @@ from thaliron_napari.viewer.work import run_in_background
 
 _COLUMNS = ["Series", "Description", "Images", "Voxels", "mm", "TE, ms", "Is", "Look at"]
 _ROLE_COLUMN, _PROBLEM_COLUMN = 6, 7
-_NAMES: dict[SeriesRole, str] = {**ROLE_NAME, "phase": "GRE phase"}
+_NAMES: dict[SeriesRole, str] = {
+    **ROLE_NAME,
+    "phase": "GRE phase",
+    "real": "GRE real part",
+    "imaginary": "GRE imaginary part",
+}
 _LABEL = QRegularExpression("[A-Za-z0-9]*")
 
 

@@ -17,11 +17,13 @@ from thaliron_napari.imaging.dicom.series import Series
 from thaliron_napari.imaging.files import replace_file
 
 _SUFFIX: dict[SeriesRole, str] = {"qsm": "Chimap", "flair": "FLAIR", "t1": "T1w", "t1ce": "ce-gadolinium_T1w"}
-_PART: dict[SeriesRole, str] = {"magnitude": "mag", "phase": "phase"}
+_PART: dict[SeriesRole, str] = {"magnitude": "mag", "phase": "phase", "real": "real", "imaginary": "imag"}
 ROLE_TEXT: dict[SeriesRole, str] = {
     "qsm": "QSM",
     "magnitude": "GRE magnitude",
     "phase": "GRE phase",
+    "real": "GRE real part",
+    "imaginary": "GRE imaginary part",
     "flair": "FLAIR",
     "t1": "T1",
     "t1ce": "T1 after gadolinium",
@@ -184,7 +186,7 @@ def _sidecar(role: SeriesRole, series: Series, image: Converted) -> dict[str, An
         kept["Manufacturer"] = series.manufacturer
     if role == "qsm" and series.unit is not None:
         kept["Units"] = series.unit
-    if role == "phase":
+    if role in ("phase", "real", "imaginary"):
         kept["Units"] = "arbitrary"
     if role == "t1ce":
         kept["ContrastBolusIngredient"] = "GADOLINIUM"

@@ -1,10 +1,10 @@
 """Which of a study's DICOM series is the QSM, the FLAIR, the T1 and so on: what its words say, then its numbers."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
-SeriesRole = Literal["qsm", "flair", "t1", "t1ce", "magnitude", "phase"]
+SeriesRole = Literal["qsm", "flair", "t1", "t1ce", "magnitude", "phase", "real", "imaginary"]
 Kind = Literal["magnitude", "phase", "real", "imaginary", "field map"]
 
 
@@ -79,7 +79,10 @@ def guess_series_role(facts: SeriesFacts) -> SeriesRole | None:
     inversion of 0.3 to 1.4 s, a spoiled 3D T1 a repetition below 50 ms and an echo below 8 ms, a gradient echo for
     susceptibility an echo of 12 ms or more.
     """
-    if facts.is_diffusion or facts.kind in ("real", "imaginary", "field map") or _NEVER_TYPES & set(facts.image_type):
+    if facts.kind in ("real", "imaginary"):  # GE gives them where others give a phase
+        as_phase = guess_series_role(replace(facts, kind="phase"))
+        return facts.kind if as_phase == "phase" else None
+    if facts.is_diffusion or facts.kind == "field map" or _NEVER_TYPES & set(facts.image_type):
         return None
     if any(name.startswith(("QSM", "SUSCEPTIBILITY MAP")) for name in facts.image_type):
         return "qsm"

@@ -6,6 +6,7 @@ from collections.abc import Callable, Hashable, Iterable
 from concurrent.futures import CancelledError
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 
@@ -18,6 +19,8 @@ from thaliron_napari.imaging.files import is_image_path
 from thaliron_napari.imaging.grid import Grid, SourceGrid
 
 Slices = tuple[tuple[Path, int], ...]
+_PARTS: set[SeriesRole | None] = {"real", "imaginary"}
+_OF_GRE: set[SeriesRole | None] = {"magnitude", "phase", *_PARTS}
 _KINDS: tuple[Kind, ...] = ("magnitude", "phase", "real", "imaginary", "field map")
 
 
@@ -175,7 +178,8 @@ def choose_series(series: Iterable[Series]) -> dict[SeriesRole, Series]:
     """One series for each role, of those that can be used: the best guess for a patient.
 
     Of several studies the one with most roles is taken, of equals the latest. A magnitude and a phase on the QSM's
-    grid are preferred to others. A series that does not say where it lies is taken only where no other has a role.
+    grid are preferred to others. A real and an imaginary part are taken together, and only where there is no phase. A
+    series that does not say where it lies is taken only where no other has a role.
 
     Raises
     ------
@@ -187,13 +191,15 @@ def choose_series(series: Iterable[Series]) -> dict[SeriesRole, Series]:
         raise ImageError("These files come from more than one patient; choose series of one, or give one's folder.")
     fit = [s for s in fit if s.source_grid is not None] or fit
     studies = {s.study for s in fit}
-    latest = max(studies, key=lambda n: (len({s.role for s in fit if s.study == n}), n), default=0)
+    latest = max(studies, key=lambda n: (len({s.role for s in fit if s.study == n} - _PARTS), n), default=0)
     chosen: dict[SeriesRole, Series] = {}
-    for role in ("qsm", "flair", "t1", "t1ce", "magnitude", "phase"):
+    for role in get_args(SeriesRole):
         candidates = [s for s in fit if s.role == role and s.study == latest]
-        beside = chosen.get("qsm") or chosen.get("magnitude") if role in ("magnitude", "phase") else None
+        beside = chosen.get("qsm") or chosen.get("magnitude") if role in _OF_GRE else None
         if candidates:
             chosen[role] = max(candidates, key=lambda s: (_lies_as(s, beside), s.rank))
+    if "phase" in chosen or not set(chosen) >= _PARTS:
+        return {role: one for role, one in chosen.items() if role not in _PARTS}
     return chosen
 
 
