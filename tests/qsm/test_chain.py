@@ -10,6 +10,7 @@ from scipy import ndimage
 
 from thaliron_napari.errors import MeasurementError
 from thaliron_napari.qsm import (
+    Begun,
     MediSettings,
     Reconstruction,
     estimate_mask,
@@ -241,3 +242,26 @@ def test_the_noise_of_one_and_two_echoes_is_told_from_neighbours() -> None:
         fit = fit_field(*arrays, times, np.ones((20, 20, 40), bool))
         expected = 0.05 * np.sqrt(len(times))
         assert np.median(fit.noise_rad) == pytest.approx(expected, rel=0.1)
+
+
+def test_a_run_that_was_stopped_is_gone_on_with_where_it_was() -> None:
+    one = scan()
+    begun, stages, done = Begun(), [], []
+
+    def stop_late() -> bool:
+        return begun.chi_rad is not None and len(done) > 60
+
+    def count(stage: str, _share: float) -> None:
+        done.append(stage)
+
+    with pytest.raises(CancelledError):
+        run(one, settings=SETTINGS, begun=begun, cancelled=stop_late, progress=count)
+    assert "inversion" in done
+    gone_on = run(one, settings=SETTINGS, begun=begun, progress=lambda stage, _share: stages.append(stage))
+    whole = run(one, settings=SETTINGS)
+    assert "unwrapping" not in stages
+    assert stages.count("background") == 1
+    difference = (gone_on.chi_ppb - whole.chi_ppb)[whole.mask]
+    assert np.std(difference) < 0.1 * np.std(whole.chi_ppb[whole.mask])
+    other = run(one, settings=SETTINGS, begun=begun, phase_sign=-1)  # what was made with the other sign is forgotten
+    assert np.corrcoef(other.chi_ppb[whole.mask], whole.chi_ppb[whole.mask])[0, 1] < -0.99

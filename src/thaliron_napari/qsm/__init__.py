@@ -3,6 +3,7 @@
 Inside, fields and maps are phases in radians of one unit of time, or in ppm; what :func:`reconstruct` gives is in ppb.
 """
 
+from .begun import Begun
 from .brain_mask import estimate_mask, ventricular_csf
 from .chain import Reconstruction, looks_upside_down, reconstruct
 from .dipole import b0_direction, dipole_field
@@ -12,6 +13,7 @@ from .phase import from_real_imaginary, mend_alternating_slices, recognise_phase
 from .simulation import simulate_echoes
 
 __all__ = [
+    "Begun",
     "MediSettings",
     "Reconstruction",
     "b0_direction",

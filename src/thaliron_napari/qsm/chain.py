@@ -14,6 +14,7 @@ from thaliron_napari.errors import MeasurementError
 
 from .arrays import Box, FloatArray, Mask, arrays
 from .background import pdf, v_sharp
+from .begun import Begun
 from .brain_mask import combined_magnitude, estimate_mask
 from .closed_form import closed_form
 from .dipole import box_of, radians_per_ppm
@@ -80,6 +81,7 @@ def reconstruct(
     csf: Mask | None = None,
     phase_sign: Literal[1, -1] = 1,
     start_ppb: FloatArray | None = None,
+    begun: Begun | None = None,
     library: str = "numpy",
     workers: int | None = None,
     progress: Progress | None = None,
@@ -111,6 +113,9 @@ def reconstruct(
         -1 where the scanner's phase falls with the field.
     start_ppb : float32 array (z, y, x), optional
         Map from which MEDI goes on.
+    begun : Begun, optional
+        Filled with what each stage reaches. If it comes from a run with the same echoes that was stopped, this one goes
+        on where that one was.
     library : str
         ``numpy``, ``cupy`` or ``torch``.
     workers : int, optional
@@ -163,37 +168,45 @@ def reconstruct(
     inside = brain[box]
     done("brain mask")
 
+    begun = begun or Begun()
+    begun.fits(magnitude, phase, brain, *echo_times_s, *h, *np.asarray(b0, float), field_t, phase_sign, background)
     step("field fit")
-    echoes = (slice(None), *box)
-    fit = fit_field(magnitude[echoes], phase[echoes], echo_times_s, inside, workers=workers)
-    done("field fit")
-    step("unwrapping")
-    field = unwrap(fit.field_rad, inside)
-    if not is_even(echo_times_s):  # a turn is not the same in all echoes: fit again, on the right turn
-        fit = fit_field(magnitude[echoes], phase[echoes], echo_times_s, inside, start_rad=field, workers=workers)
-        field = unwrap(fit.field_rad, inside)
-    wraps = count_wraps(field, inside)
-    field *= phase_sign
-    done("unwrapping")
+    if "field" not in begun.stages:
+        begun.stages["field"] = _field(magnitude, phase, echo_times_s, box, inside, phase_sign, workers, step, done)
+    field, noise_rad, wraps = begun.stages["field"]
 
     tell = step("background")
-    if background == "pdf":
-        within = inside
-        local = pdf(field, fit.noise_rad, inside, h, b0, on=on, step=tell)
-    else:
-        local, within = v_sharp(field, inside, h, on=on, step=tell)
+    if "local" not in begun.stages:
+        if background == "pdf":
+            begun.stages["local"] = pdf(field, noise_rad, inside, h, b0, on=on, step=tell), inside
+        else:
+            begun.stages["local"] = v_sharp(field, inside, h, on=on, step=tell)
+    local, within = begun.stages["local"]
     done("background")
 
     tell = step("inversion")
     per_ppm = radians_per_ppm(field_t, unit_s)
-    noise_ppb_median = float(np.median(fit.noise_rad[inside])) * 1000 / per_ppm
+    noise_ppb_median = float(np.median(noise_rad[inside])) * 1000 / per_ppm
     by_noise = float(np.clip(_USUAL_NOISE_PPB / max(noise_ppb_median, 1e-6), 0.2, 2.5))
     used = replace(settings, data_weight=settings.data_weight * by_noise * _USUAL_RAD / per_ppm)
     reference = None if csf is None else csf[box] & within
     if inversion == "medi":
-        start = None if start_ppb is None else start_ppb[box] * np.float32(per_ppm / 1000)
+        start = begun.chi_rad
+        if start is None and start_ppb is not None:
+            start = start_ppb[box] * np.float32(per_ppm / 1000)
         chi = medi(
-            local, fit.noise_rad, edges_from[box], within, h, b0, used, csf=reference, start_rad=start, on=on, step=tell
+            local,
+            noise_rad,
+            edges_from[box],
+            within,
+            h,
+            b0,
+            used,
+            csf=reference,
+            start_rad=start,
+            on=on,
+            step=tell,
+            reached=begun.reached,
         )
     else:
         chi = (tkd if inversion == "tkd" else closed_form)(local, within, h, b0, on=on)
@@ -215,7 +228,7 @@ def reconstruct(
     if inversion == "medi":
         parameters["Medi"] = asdict(settings) | {"data_weight_used": used.data_weight}
     to_ppb = 1000 / per_ppm
-    maps = (_whole(part, to_ppb, brain.shape, box) for part in (chi, local, field, fit.noise_rad))
+    maps = (_whole(part, to_ppb, brain.shape, box) for part in (chi, local, field, noise_rad))
     chi_ppb, local_ppb, total_ppb, noise_ppb = maps
     known = np.zeros(brain.shape, bool)
     known[box] = within
@@ -244,6 +257,32 @@ def looks_upside_down(chi_ppb: FloatArray, mask: Mask, spacing: ArrayLike) -> bo
         return False
     low, middle, high = np.percentile(chi_ppb[deep], [0.2, 50, 99.8])
     return bool(middle - low > high - middle)
+
+
+def _field(
+    magnitude: FloatArray,
+    phase: FloatArray,
+    echo_times_s: Sequence[float],
+    box: Box,
+    inside: Mask,
+    phase_sign: int,
+    workers: int | None,
+    step: Callable[[str], object],
+    done: Callable[[str], None],
+) -> tuple[FloatArray, FloatArray, int]:
+    """Unwrapped field and its noise in radians, and the wraps that are left."""
+    echoes = (slice(None), *box)
+    fit = fit_field(magnitude[echoes], phase[echoes], echo_times_s, inside, workers=workers)
+    done("field fit")
+    step("unwrapping")
+    field = unwrap(fit.field_rad, inside)
+    if not is_even(echo_times_s):  # a turn is not the same in all echoes: fit again, on the right turn
+        fit = fit_field(magnitude[echoes], phase[echoes], echo_times_s, inside, start_rad=field, workers=workers)
+        field = unwrap(fit.field_rad, inside)
+    wraps = count_wraps(field, inside)
+    field *= phase_sign
+    done("unwrapping")
+    return field, fit.noise_rad, wraps
 
 
 def _check(

@@ -77,6 +77,7 @@ def medi(
     start_rad: FloatArray | None = None,
     on: Arrays | None = None,
     step: Callable[[float], None] = lambda share: None,
+    reached: Callable[[FloatArray], None] | None = None,
 ) -> FloatArray:
     """Susceptibility of a local field.
 
@@ -106,6 +107,8 @@ def medi(
         Where to calculate.
     step : callable
         Called before each step of the conjugate gradients with the share done; what it raises ends the work.
+    reached : callable, optional
+        Gets the map after each Gauss-Newton step, fit to be the next `start_rad`.
 
     Returns
     -------
@@ -167,6 +170,10 @@ def medi(
             size, before = _move(on, length, direction, seen, change, residual), size
             _turn(on, direction, size / before, residual)
         chi += change
+        if reached is not None:
+            so_far = np.zeros(mask.shape, np.float32)
+            so_far[box] = on.get(chi) * inside
+            reached(so_far)
         moved, whole = on.dot(change, change), on.dot(chi, chi)
         if moved <= s.tolerance**2 * whole:
             break
