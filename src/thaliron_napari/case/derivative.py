@@ -25,6 +25,7 @@ _IGNORED = (
     "*_desc-lesions.tsv",
     "*_desc-lesions.json",
     "*_desc-measurements.json",
+    "*_fieldmap.*",
     "*_mode-image_xfm.*",
     "/cohort.*",
 )
@@ -53,7 +54,7 @@ def uris(root: Path, images: Iterable[Path]) -> dict[Path, str]:
     }
 
 
-def describe(root: Path, images: Iterable[Path]) -> list[Path]:
+def describe(root: Path, images: Iterable[Path], name: str = "ThalIron readings") -> list[Path]:
     """Write the description of a derivative dataset and ``.bidsignore``, each where something would change.
 
     Returns
@@ -74,7 +75,7 @@ def describe(root: Path, images: Iterable[Path]) -> list[Path]:
     links = {name: way for way, name in names.items() if name}
     makers = [maker for maker in _list(old.get("GeneratedBy")) if isinstance(maker, dict)]
     mine = next((maker for maker in makers if maker.get("Name") == PROGRAM["Name"]), {})
-    new = {"Name": "ThalIron readings", "BIDSVersion": "1.10.0", "DatasetType": "derivative"} | old
+    new = {"Name": name, "BIDSVersion": "1.10.0", "DatasetType": "derivative"} | old
     new["GeneratedBy"] = [mine | PROGRAM, *(maker for maker in makers if maker is not mine)]
     if links:
         new["DatasetLinks"] = _mapping(old.get("DatasetLinks")) | links

@@ -133,8 +133,8 @@ class Found:
             )
         if "qsm" not in self.images and "flair" not in self.images:
             raise CaseError(
-                "No QSM and no FLAIR was found by name; give the files with --qsm and --flair, or choose them in the "
-                "step Study."
+                "No QSM and no FLAIR was found by name; give the files with --qsm and --flair, choose them in the step "
+                "Study, or make the QSM of its phase in the step QSM or with 'thaliron qsm'."
             )
         return self.images
 

@@ -25,6 +25,7 @@ from thaliron_napari.case.bids import (
 from thaliron_napari.case.case import ROLE_NAME, Case, Role
 from thaliron_napari.case.edits import Edit, fact_change
 from thaliron_napari.case.glance import glance
+from thaliron_napari.case.gre import chimap_path, find_gre
 from thaliron_napari.case.images import Found, Variant, choose, find_in_case, guess_role
 from thaliron_napari.errors import CaseError
 from thaliron_napari.imaging import Volume, read_volume
@@ -278,7 +279,13 @@ def _look_among(paths: Sequence[Path], known: dict[Role, Path], prefer: Mapping[
     files = [file for file in named + searched if guess_role(file) is not None]
     _one_patient(files)
     owners = {identify(file) for file in files if parse_name(file.name) is not None}
-    return choose(files, known, prefer, session=next(iter(owners))[1] if len(owners) == 1 else "")
+    found = choose(files, known, prefer, session=next(iter(owners))[1] if len(owners) == 1 else "")
+    if "qsm" not in found.images and "qsm" not in found.questions:
+        made = [path for gre in find_gre(named + searched) if (path := chimap_path(gre)).exists()]
+        if len(made) == 1:
+            found.images["qsm"] = made[0]
+            found.notes.append(f"QSM: made here of its phase, {made[0].name}.")
+    return found
 
 
 def _files(paths: Iterable[Path]) -> tuple[list[Path], list[Path]]:

@@ -12,6 +12,7 @@ from thaliron_napari.cli import verbs as run
 from thaliron_napari.cli.agree import agree
 from thaliron_napari.cli.case_verbs import ROLES
 from thaliron_napari.cli.morphometry import morphometry
+from thaliron_napari.cli.qsm import qsm
 from thaliron_napari.cli.usage import UsageError
 from thaliron_napari.cli.verbs import SERIES_ROLES
 from thaliron_napari.errors import ThalIronError
@@ -23,6 +24,7 @@ VERBS = (
     "register",
     "contour",
     "grow",
+    "qsm",
     "measure",
     "morphometry",
     "cohort",
@@ -108,6 +110,35 @@ def build_parser() -> argparse.ArgumentParser:
     add("--seed", type=_point, action="append", required=True, metavar="x,y,z", help="RAS mm; once for each lesion")
     add("--out", type=Path, required=True, metavar="M", help="label map on the grid of F; lesion n is that of seed n")
     add("--sensitivity", type=float, default=0.5, metavar="S", help="0 (tight) to 1 (generous) (default: %(default)s)")
+
+    add = verb("qsm", qsm, "make a susceptibility map from the magnitude and phase of a gradient echo").add_argument
+    add("paths", nargs="*", type=Path, metavar="FOLDER", help="folder with the echoes, as images or as DICOM")
+    for part in ("magnitude", "phase", "real", "imaginary"):
+        add(
+            f"--{part}",
+            type=Path,
+            nargs="+",
+            default=[],
+            metavar="FILE",
+            help=f"{part} of the echoes: one file each, or one with all",
+        )
+    add("--out", type=Path, required=True, metavar="Q", help="map to write, in ppm (.nii.gz)")
+    add("--te", type=_milliseconds, metavar="MS", help="echo times such as 4.3,9.1,13.9 (default: the sidecars')")
+    add("--field", type=float, metavar="T", help="field strength in tesla (default: the sidecars')")
+    add("--mask", type=Path, metavar="M", help="brain mask on the grid of the echoes (default: estimated)")
+    add("--method", choices=("medi", "l2", "tkd"), default="medi", help="dipole inversion (default: %(default)s)")
+    add(
+        "--background",
+        choices=("pdf", "v-sharp"),
+        default="pdf",
+        help="how fields from outside the brain are taken out (default: %(default)s)",
+    )
+    add("--csf", metavar="C", help="ventricular CSF, the zero reference: a mask, or 'ventricles' to find it")
+    add("--lambda", type=float, dest="weight", metavar="W", help="MEDI's weight of the data (default: 500)")
+    add("--start", type=Path, metavar="Q", help="map from which MEDI goes on")
+    add("--flip", action="store_true", help="the phase falls where the field rises: turn the map's sign")
+    add("--keep", action="store_true", help="write local field, total field, noise and brain mask beside Q too")
+    add("--library", choices=("numpy", "cupy", "torch"), default="numpy", help="what transforms (default: %(default)s)")
 
     add = verb("measure", run.measure, "measure from files, without a case").add_argument
     add("--qsm", type=Path, metavar="Q", help="susceptibility map")
@@ -214,6 +245,13 @@ def _unit(text: str) -> str:
     except ThalIronError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
     return text
+
+
+def _milliseconds(text: str) -> list[float]:
+    try:
+        return [float(part) / 1000 for part in text.split(",")]
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} are no echo times; write ms, such as 4.3,9.1,13.9") from None
 
 
 def _point(text: str) -> tuple[float, float, float]:

@@ -27,6 +27,7 @@ from thaliron_napari.viewer.steps.fusion import FusionStep
 from thaliron_napari.viewer.steps.lesions import LesionStep
 from thaliron_napari.viewer.steps.measurements import MeasurementStep
 from thaliron_napari.viewer.steps.morphometry import MorphometryStep
+from thaliron_napari.viewer.steps.qsm import QsmStep
 from thaliron_napari.viewer.steps.regression import RegressionStep
 from thaliron_napari.viewer.steps.step import Step, button
 from thaliron_napari.viewer.steps.study import StudyStep
@@ -36,6 +37,7 @@ from thaliron_napari.viewer.window_level import WindowRow
 
 _STEPS: tuple[type[Step], ...] = (
     StudyStep,
+    QsmStep,
     FusionStep,
     ThalamusStep,
     CsfStep,
@@ -147,6 +149,7 @@ class Panel(QWidget):
         self._clock.timeout.connect(self._tick)
         self._clock.start()
 
+        self.step(QsmStep).made.connect(lambda folder, qsm: self.step(StudyStep).open_with_qsm(folder, qsm))
         self.surfaces = Surfaces(reading, self)
         reading.surfaces_asked.connect(self.surfaces.toggle)
         reading.tool_changed.connect(self._on_tool)

@@ -263,6 +263,15 @@ class StudyStep(Step):
         else:
             self.opener.open(Request([place.folder], {role: file}, derivatives, frozenset({role})))
 
+    def open_with_qsm(self, folder: Path, qsm: Path) -> None:
+        """Open the case of a folder with a map that was made of its phase."""
+        case = self.reading.case
+        here = case_around(folder)
+        if case is not None and (case.folder is None or here is None):
+            self.choose("qsm", qsm)  # files that were named one by one stay those of the case
+        else:
+            self.who.when_known(lambda: self.opener.open(Request([folder], {"qsm": qsm}, self._derivatives)))
+
     def ask_reader(self) -> None:
         """Ask who reads from now on."""
         case, named = self.reading.case, self._derivatives

@@ -1,0 +1,131 @@
+"""The files of a susceptibility map made here: where they go, what they say, and how one is turned the right way up."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from thaliron_napari.case.derivative import describe, uris
+from thaliron_napari.case.files import signature
+from thaliron_napari.case.gre import GreFiles, derivatives_of
+from thaliron_napari.errors import CaseError
+from thaliron_napari.imaging import Volume, read_volume, write_image, write_label_map
+from thaliron_napari.imaging.files import write_json
+from thaliron_napari.qsm import Reconstruction
+from thaliron_napari.qsm.scan import Scan
+
+_FIELDS = {
+    "local": "without the background",
+    "total": "with the background",
+    "noise": "standard deviation of the total",
+}
+
+
+def write_chimap(
+    path: Path,
+    made: Reconstruction,
+    scan: Scan,
+    more: dict[str, Any],
+    *,
+    keep: bool = False,
+    gre: GreFiles | None = None,
+) -> list[Path]:
+    """Write a map in ppm on the grid of its echoes, with a sidecar that says all that governed it.
+
+    Parameters
+    ----------
+    path : Path
+        A .nii or .nii.gz file.
+    made : Reconstruction
+    scan : Scan
+    more : dict
+        What else the sidecar says.
+    keep : bool
+        Write the fields (ppm) and the mask beside it too.
+    gre : GreFiles, optional
+        Where the map goes into the derivatives of their dataset, its description is written too.
+
+    Returns
+    -------
+    list of Path
+        The map comes first.
+    """
+    like = Volume(made.chi_ppb, scan.grid, scan.sources[0])
+    about = {
+        "Description": "Susceptibility from the phase of a gradient echo",
+        "Units": "ppm",
+        **made.parameters,
+        "PhaseUnit": scan.phase_unit,
+        "WrapsLeft": made.wraps,
+        "Seconds": {stage: round(seconds, 1) for stage, seconds in made.seconds.items()},
+        **more,
+        **signature(scan.sources),
+    }
+    if gre is not None:
+        root = derivatives_of(gre)
+        images = [source.path for source in scan.sources]
+        names = uris(root, images)
+        digests = {names[source.path]: source.sha256 for source in scan.sources}
+        about |= {"Sources": list(digests), "SourceHashes": digests}
+        describe(root, images, "Susceptibility maps by ThalIron")
+    write_image(path, made.chi_ppb / 1000, like)
+    written = [path, write_json(sidecar_of(path), about)]
+    if keep:
+        maps = {"local": made.local_ppb, "total": made.total_ppb, "noise": made.noise_ppb}
+        for name, values in maps.items():
+            file = beside(path, f"desc-{name}_fieldmap")
+            write_image(file, values / 1000, like)
+            words = {"Description": f"Relative field, {_FIELDS[name]}", "Units": "ppm", "Sources": about["Sources"]}
+            written += [file, write_json(sidecar_of(file), words)]
+        file = beside(path, "desc-brain_mask")
+        write_label_map(file, made.mask, like)
+        words = {"Description": "Where the map is known", "Type": "Brain", "Sources": about["Sources"]}
+        written += [file, write_json(sidecar_of(file), words)]
+    return written
+
+
+def flip_chimap(path: Path) -> None:
+    """Turn the sign of a map made here, and of the fields kept beside it, as if the phase had had the other sign.
+
+    Every stage but the penalty's weights is odd in the phase, and those are even, so that this is no approximation.
+
+    Raises
+    ------
+    CaseError
+        When the map was not made here.
+    """
+    about = _sidecar(path)
+    if "PhaseSign" not in about:
+        raise CaseError(f"{path.name} was not made here; give its unit with the other sign in the step Study instead.")
+    for file in (path, beside(path, "desc-local_fieldmap"), beside(path, "desc-total_fieldmap")):
+        if file.exists():
+            volume = read_volume(file)
+            write_image(file, -volume.data, volume)
+    about["PhaseSign"] = -int(about["PhaseSign"])
+    write_json(sidecar_of(path), about)
+
+
+def is_made_here(path: Path) -> bool:
+    """Whether a map's sidecar says that this program made it."""
+    return "PhaseSign" in _sidecar(path)
+
+
+def sidecar_of(image: Path) -> Path:
+    """The JSON file beside an image."""
+    return image.with_name(f"{_stem(image)}.json")
+
+
+def beside(path: Path, ending: str) -> Path:
+    """Another image of the same scan: its name with another ending in the place of ``Chimap``."""
+    return path.with_name(f"{_stem(path).removesuffix('_Chimap')}_{ending}.nii.gz")
+
+
+def _stem(image: Path) -> str:
+    return image.name.removesuffix(".gz").removesuffix(".nii")
+
+
+def _sidecar(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(sidecar_of(path).read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
