@@ -95,10 +95,11 @@ def _files(options: argparse.Namespace, stack: ExitStack) -> GreFiles:
 
 def _converted(folder: Path, out: Path) -> Path:
     """The echoes of a folder of DICOM files as images."""
-    from thaliron_napari.imaging import choose_series, find_series, import_series
+    from thaliron_napari.imaging import SeriesRole, choose_series, find_series, import_series
 
     chosen = choose_series(find_series([folder]))
-    wanted = {role: one for role, one in chosen.items() if role in ("magnitude", "phase", "real", "imaginary")}
+    parts: tuple[SeriesRole, ...] = ("magnitude", "phase", "real", "imaginary")
+    wanted = {role: chosen[role] for role in parts if role in chosen}
     if not wanted:
         raise ImageError(
             f"No gradient echo is found among the DICOM files of {folder}; convert it with thaliron import."
