@@ -33,11 +33,11 @@ def peak_bytes(shape: Shape, echoes: int, spacing: ArrayLike, *, brain: Shape | 
     stages = (
         inner * (3 * 4 + 8) + 16 * 4 * 100_000 * echoes,  # field fit
         inner * (_UNWRAP + 3 * 4),
-        # Background: kernel (half), mask, sources, direction, residual, product, its temporary; spectrum and its copy
-        inner * 6 * 4 + pdf * (2 + 6 * 4 + 2 * 4),
+        # Background: kernel (half), mask, sources, direction, residual, product, its temporary; spectrum
+        inner * 6 * 4 + pdf * (2 + 6 * 4 + 4),
         # MEDI: in the box 3 penalties, 3 weights of them, weights, square, field, map, change, residual, direction,
         # product, its parts, magnitude; kernel and spectrum padded
-        inner * (20 * 4 + 4) + medi * (2 + 2 * 4),
+        inner * (20 * 4 + 4) + medi * (2 + 4),
     )
     return 2 * 4 * echoes * voxels + 5 * 4 * voxels + max(stages)
 
