@@ -14,6 +14,7 @@ from thaliron_napari.errors import CaseError, GridError
 from thaliron_napari.imaging import Grid, read_label_map, read_volume
 from thaliron_napari.imaging.units import to_ppb, unit_of_file
 from thaliron_napari.qsm import (
+    Begun,
     MediSettings,
     Reconstruction,
     b0_direction,
@@ -104,6 +105,7 @@ def make_map(
     settings: MapSettings,
     *,
     of_dataset: bool = False,
+    begun: Begun | None = None,
     progress: Callable[[str, float], None] = lambda _stage, _share: None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> MadeMap:
@@ -117,6 +119,8 @@ def make_map(
     settings : MapSettings
     of_dataset : bool
         `out` is the map's place among the derivatives of its dataset.
+    begun : Begun, optional
+        What a run with the same files that was stopped had reached: see :func:`~thaliron_napari.qsm.reconstruct`.
     progress : callable
         Gets the stage in words, and the share of it that is done.
     cancelled : callable
@@ -178,6 +182,7 @@ def make_map(
         csf=csf,
         phase_sign=settings.phase_sign,
         start_ppb=start,
+        begun=begun,
         library=settings.library,
         progress=progress,
         cancelled=cancelled,

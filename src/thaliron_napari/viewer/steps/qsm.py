@@ -16,6 +16,7 @@ from thaliron_napari.case.gre import GreFiles, chimap_path, find_gre
 from thaliron_napari.case.reconstruction import MadeMap, MapSettings, make_map, memory_needed
 from thaliron_napari.errors import ThalIronError
 from thaliron_napari.imaging.units import parse_unit, vendor_unit
+from thaliron_napari.qsm import Begun
 from thaliron_napari.qsm.memory import free_bytes
 from thaliron_napari.qsm.scan import scan_shape
 from thaliron_napari.viewer import colours
@@ -52,6 +53,7 @@ class QsmStep(Step):
         self._folder: Path | None = None
         self._stop: Event | None = None
         self._doubt: Path | None = None
+        self._begun = Begun()
         self.headline = text()
         self.column.addWidget(self.headline)
         self.scans = QComboBox()
@@ -173,14 +175,14 @@ class QsmStep(Step):
         self._doubt = None
         self._say("")
         self._show_running()
-        stage = [""]
+        stage, begun = [""], self._begun
 
         def work(progress: Any) -> MadeMap:
             def tell(name: str, share: float) -> None:
                 stage[0] = name
                 progress(share)
 
-            return make_map(gre, out, settings, of_dataset=True, progress=tell, cancelled=stop.is_set)
+            return make_map(gre, out, settings, of_dataset=True, begun=begun, progress=tell, cancelled=stop.is_set)
 
         run_in_background(
             work,
@@ -280,6 +282,8 @@ class QsmStep(Step):
         self._take(found[0] if found else None)
 
     def _take(self, gre: GreFiles | None) -> None:
+        if gre != self.gre and self._stop is None:
+            self._begun = Begun()
         self.gre = gre
         words = ""
         if gre is not None and gre.complete:
@@ -296,6 +300,7 @@ class QsmStep(Step):
         self.refresh()
 
     def _finished(self, folder: Path, made: MadeMap) -> None:
+        self._begun = Begun()  # it holds images
         self._doubt = made.path if made.is_upside_down else None
         lines = [*made.notes, f"{made.made.wraps} wraps left; {sum(made.made.seconds.values()):.0f} s."]
         if made.is_upside_down:
@@ -305,7 +310,7 @@ class QsmStep(Step):
 
     def _ended(self) -> None:
         if self._stop is not None and self._stop.is_set():
-            self._say("Stopped.")
+            self._say("Stopped. Compute goes on from there.")
         self._stop = None
         self._show_running()
         self.refresh()
