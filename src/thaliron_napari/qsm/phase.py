@@ -12,6 +12,7 @@ from .arrays import FloatArray
 PhaseUnit = Literal["rad", "0..4095", "-4096..4094", "mrad", "scaled"]
 
 _SAMPLE = 2_000_000
+_OPPOSITE = 0.2  # mean cosine between slices, below which their signs differ and are not merely chance
 
 
 def recognise_phase_unit(phase: NDArray[Any]) -> PhaseUnit:
@@ -50,7 +51,8 @@ def recognise_phase_unit(phase: NDArray[Any]) -> PhaseUnit:
     flat = phase.reshape(-1)
     sample = np.asarray(flat[:: max(1, flat.size // _SAMPLE)], np.float64)
     whole = bool((sample == np.rint(sample)).all())
-    if whole and low >= 0 and high <= 4096 and high > 2048:
+    # A magnitude may have such values too, but few of them near the upper end, where a wrapped phase has a tenth.
+    if whole and low >= 0 and high <= 4096 and (sample > 0.9 * 4096).sum() > 0.005 * (sample > 0).sum():
         return "0..4095"
     if low >= -4096 and high <= 4096 and span > 6500:
         return "-4096..4094"
@@ -139,7 +141,9 @@ def mend_alternating_slices(magnitude: FloatArray, phase: FloatArray) -> FloatAr
     out = phase
     for axis in range(3):
         m, p = np.moveaxis(first_m, axis, 0), np.moveaxis(first_p, axis, 0)
-        if float((m[1:] * m[:-1] * np.cos(p[1:] - p[:-1])).sum(dtype=float)) >= 0:
+        weight = m[1:] * m[:-1]
+        alike = float((weight * np.cos(p[1:] - p[:-1])).sum(dtype=float))
+        if alike >= -_OPPOSITE * float(weight.sum(dtype=float)):
             continue
         if out is phase:
             out = phase.copy()

@@ -21,6 +21,7 @@ from .arrays import FloatArray, Shape
 from .dipole import PROTON_HZ_PER_T
 from .phase import PhaseUnit, from_real_imaginary, mend_alternating_slices, recognise_phase_unit, to_radians
 
+_WORDS = {"magnitude": "magnitude", "phase": "phase", "real": "real part", "imaginary": "imaginary part"}
 _LONGEST_S = 0.5  # a longer echo time can only be in ms
 _SAME_TIME_S = 1e-4  # magnitude and phase, rounded each in its own way
 _LEAST_APART_S = 1e-5
@@ -127,7 +128,7 @@ def read_scan(
     times, order, other_order = _timed(one, other, echo_times_s)
     _check_echo_numbers(one, other, order, other_order)
     field = _field(one, other) if field_t is None else float(field_t)
-    notes = [f"the {name} is left out" for name in files if files[name] and name not in used]
+    notes = [f"the {_WORDS[name]} is left out" for name in files if files[name] and name not in used]
     first, second = _read(one, order), _read(other, other_order)
     if used[0] == "magnitude":
         size, angle = first.data, second.data
@@ -175,7 +176,7 @@ def _used(files: dict[str, list[Path]]) -> tuple[str, str]:
 
 
 def _looked_at(name: str, files: list[Path]) -> _Part:
-    return _Part(name, files, headers_of_echoes(files), [read_sidecar(file) for file in files])
+    return _Part(_WORDS[name], files, headers_of_echoes(files), [read_sidecar(file) for file in files])
 
 
 def _check_pair(one: _Part, other: _Part) -> None:
