@@ -96,7 +96,7 @@ def each_written(folder: Path, truth: Truth, unit: str = "rad", **how: Any) -> t
 
 def is_as(scan: Scan, truth: Truth, within_rad: float = 1e-5) -> None:
     assert scan.magnitude.dtype == scan.phase.dtype == np.float32
-    assert scan.magnitude == pytest.approx(truth.magnitude, rel=1e-5)
+    assert np.allclose(scan.magnitude, truth.magnitude, rtol=1e-5, atol=0)
     assert np.abs(np.angle(np.exp(1j * (scan.phase - truth.phase)))).max() < within_rad
 
 
