@@ -139,7 +139,7 @@ def test_any_two_images_can_be_compared_and_keep_their_windows(panel: Panel, ste
 def test_a_change_of_grid_keeps_the_place_the_layers_and_what_was_drawn(panel: Panel, phantom_case: Case) -> None:
     QTest.qWait(300)
     display, viewer = panel.reading.display, panel.reading.viewer
-    panel.open_step(2)
+    panel.open_step(3)
     hand = Hand(viewer, panel)
     hand.drag([(90, 50), (90, 70), (110, 70), (110, 50)])
     hand.wheel(1)
@@ -164,7 +164,7 @@ def test_a_change_of_grid_keeps_the_place_the_layers_and_what_was_drawn(panel: P
 def test_another_case_takes_over_the_layers(panel: Panel, phantom_case: Case, phantom, tmp_path) -> None:
     QTest.qWait(300)
     viewer, display = panel.reading.viewer, panel.reading.display
-    panel.open_step(2)
+    panel.open_step(3)
     Hand(viewer, panel).drag([(90, 50), (90, 70), (110, 70), (110, 50)])
     assert np.asarray(viewer.layers["thalami"].data).any()
     layers = {layer.name: layer for layer in viewer.layers}

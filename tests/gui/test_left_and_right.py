@@ -152,7 +152,7 @@ def test_side_planes_and_the_swipe_turn_with_the_axial_plane(
     planes = panel.window().findChild(Planes)
     assert planes is not None
     coronal, sagittal = planes.views["coronal"], planes.views["sagittal"]
-    panel.open_step(2)
+    panel.open_step(3)
     hand.drag(ring((100, 60), 10))
     hand.key(Qt.Key.Key_Escape)
     hand.click((100, 60))

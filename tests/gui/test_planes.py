@@ -119,7 +119,7 @@ def test_each_way_of_comparing_shows_in_the_side_planes(panel: Panel, planes: Pl
 
 def test_what_is_drawn_and_undone_shows_in_all_planes(panel: Panel, planes: Planes, phantom_case: Case) -> None:
     hand, display = Hand(panel.reading.viewer, panel), panel.reading.display
-    panel.open_step(2)
+    panel.open_step(3)
     turns = np.linspace(0, 2 * np.pi, 16, endpoint=False)
     hand.drag(np.array((100, 60)) + 10 * np.column_stack([np.sin(turns), np.cos(turns)]))
     hand.key(Qt.Key.Key_Escape)

@@ -1,5 +1,7 @@
 """The step QSM: from the echoes of a folder to the case's map, by its buttons."""
 
+import os
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -76,6 +78,8 @@ def test_a_map_is_made_opens_is_said_to_be_upside_down_and_turned(
     path = panel.reading.case.images["qsm"].source.path
     assert path.parent.parent.parent.parent.name == "derivatives"
     assert "upside down" in step.said.text()
+    assert "sub-05_Chimap" not in step.scans.currentText()
+    assert step.start.isEnabled()  # its echoes are known still
     assert "upside down?" in panel.headers[panel.open_place].text()
     pallida = write_gre(tmp_path / "again")
     assert above(panel.reading.case.qsm_ppb, pallida) < -PALLIDUM_PPB / 2
@@ -131,6 +135,7 @@ def test_without_a_flair_the_folder_is_opened_from_the_step(
     compute(panel, "tkd")
     wait_until(lambda: map_is_open(panel), "the map")
     assert panel.reading.case.name == "sub-05"
+    assert step.start.isEnabled()
 
 
 def test_numbers_that_are_none_are_refused_before_anything_starts(window: Callable[[Any], Panel], folder: Path) -> None:
@@ -140,3 +145,25 @@ def test_numbers_that_are_none_are_refused_before_anything_starts(window: Callab
     compute(panel, "tkd")
     assert "three" in step.said.text()
     assert step.start.isVisible()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the stand-in is a shell script")
+def test_qsmxt_is_offered_where_it_is_installed_and_its_map_opens(
+    window: Callable[[Any], Panel], folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "bin" / "qsmxt"
+    program.parent.mkdir()
+    echo = folder / "anat" / "sub-05_FLAIR.nii.gz"
+    program.write_text(
+        '#!/bin/sh\n[ "$1" = --version ] && echo "qsmxt 9.1.0" && exit\necho "stage one"\n'
+        'there="$3/derivatives/qsmxt/sub-05/anat"; mkdir -p "$there"\n'
+        f'cp "{echo}" "$there/sub-05_Chimap.nii.gz"; echo \'{{"Units": "ppm"}}\' > "$there/sub-05_Chimap.json"\n'
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
+    panel = window(open_case([folder]))
+    step = panel.step(QsmStep)
+    assert step.method.itemText(step.method.count() - 1) == "QSMxT 9.1.0"
+    compute(panel, "qsmxt")
+    wait_until(lambda: map_is_open(panel), "the map")
+    assert "qsmxt" in panel.reading.case.images["qsm"].source.path.parts

@@ -69,7 +69,7 @@ def test_bad_input_is_told_in_one_sentence_and_nothing_is_lost(
     tmp_path: Path,
     told: Callable[[], list[str]],
 ) -> None:
-    panel.open_step(2)
+    panel.open_step(3)
     hand = Hand(panel.reading.viewer, panel)
     hand.drag([(90, 50), (90, 70), (110, 70), (110, 50)])
     edits = len(phantom_case.done)
@@ -134,7 +134,7 @@ def test_a_flair_alone_can_be_read_for_lesions(panel: Panel, phantom: dict[Role,
 def test_work_is_there_again_when_the_case_is_opened_again(
     panel: Panel, phantom: dict[Role, Path], phantom_case: Case, tmp_path: Path
 ) -> None:
-    panel.open_step(2)
+    panel.open_step(3)
     Hand(panel.reading.viewer, panel).drag([(90, 50), (90, 70), (110, 70), (110, 50)])
     again = open_case([], images=phantom, derivatives=tmp_path / "thaliron")
     np.testing.assert_array_equal(again.annotations.maps["thalami"], phantom_case.annotations.maps["thalami"])

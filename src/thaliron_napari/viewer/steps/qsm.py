@@ -9,10 +9,11 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QComboBox, QFileDialog, QLineEdit, QProgressBar
 
 from thaliron_napari.case import Case, Edit
-from thaliron_napari.case.bids import case_around, image_files
+from thaliron_napari.case.bids import case_around, dataset_root, identify, image_files
 from thaliron_napari.case.chimap import flip_chimap, is_made_here
 from thaliron_napari.case.edits import fact_change
 from thaliron_napari.case.gre import GreFiles, chimap_path, find_gre
+from thaliron_napari.case.qsmxt import find_qsmxt, run_qsmxt
 from thaliron_napari.case.reconstruction import MadeMap, MapSettings, make_map, memory_needed
 from thaliron_napari.errors import ThalIronError
 from thaliron_napari.imaging.units import parse_unit, vendor_unit
@@ -21,7 +22,7 @@ from thaliron_napari.qsm.memory import free_bytes
 from thaliron_napari.qsm.scan import scan_shape
 from thaliron_napari.viewer import colours
 from thaliron_napari.viewer.reading import Reading
-from thaliron_napari.viewer.steps.step import Step, button, narrow, text
+from thaliron_napari.viewer.steps.step import IMAGE_FILES, Step, button, narrow, text
 from thaliron_napari.viewer.work import run_in_background
 
 _METHODS = (
@@ -34,7 +35,7 @@ _BACKGROUNDS = (
     ("PDF", "pdf", "Fields from outside the brain by projection onto dipole fields."),
     ("V-SHARP", "v-sharp", "Fields from outside the brain by spheres; loses a rim of the brain."),
 )
-_IMAGES = "Images (*.nii *.nii.gz *.mgz *.mgh)"
+_QSMXT = "qsmxt"
 
 
 class QsmStep(Step):
@@ -44,6 +45,7 @@ class QsmStep(Step):
 
     made = Signal(object, object)
     """A map is there: the case's folder, and the map (Path)."""
+    _line = Signal(str)
 
     def __init__(self, reading: Reading) -> None:
         super().__init__(reading)
@@ -59,7 +61,7 @@ class QsmStep(Step):
         self.scans = QComboBox()
         self.scans.setToolTip("The gradient echo of which the map is made.")
         self.scans.currentIndexChanged.connect(lambda _i: self._take(self.scans.currentData()))
-        self.column.addWidget(self.scans)
+        self.add_row(*narrow(self.scans))
         self.add_row(
             *narrow(
                 button("Folder…", "Look for a gradient echo with its phase in a folder.", self.ask_folder),
@@ -75,6 +77,9 @@ class QsmStep(Step):
         self.field.setToolTip("Such as 3; needed where no sidecar says it.")
         self.add_row(*narrow(self.times, self.field))
         self.method, self.background = _choice(_METHODS), _choice(_BACKGROUNDS)
+        program = find_qsmxt()
+        if program is not None:
+            self.method.addItem(program, _QSMXT)
         self.add_row(*narrow(self.method, self.background))
         self.brain = button("Brain: estimated", "Choose a brain mask on the grid of the echoes.", self.ask_mask)
         self.csf = QCheckBox("CSF is zero")
@@ -93,6 +98,7 @@ class QsmStep(Step):
         self.column.addWidget(self.progress)
         self.said = text()
         self.column.addWidget(self.said)
+        self._line.connect(self._say)
         reading.case_opened.connect(self._look)
         self._show_running()
 
@@ -116,13 +122,13 @@ class QsmStep(Step):
 
     def ask_magnitude(self) -> None:
         """Let the reader choose the magnitude."""
-        files, _ = QFileDialog.getOpenFileNames(self, "Magnitude", "", _IMAGES)
+        files, _ = QFileDialog.getOpenFileNames(self, "Magnitude", "", IMAGE_FILES)
         if files:
             self.take_files(magnitude=[Path(f) for f in files])
 
     def ask_phase(self) -> None:
         """Let the reader choose the phase."""
-        files, _ = QFileDialog.getOpenFileNames(self, "Phase", "", _IMAGES)
+        files, _ = QFileDialog.getOpenFileNames(self, "Phase", "", IMAGE_FILES)
         if files:
             self.take_files(phase=[Path(f) for f in files])
 
@@ -134,7 +140,7 @@ class QsmStep(Step):
 
     def ask_mask(self) -> None:
         """Let the reader choose a brain mask; the estimated one again where none is chosen."""
-        path, _ = QFileDialog.getOpenFileName(self, "Brain mask on the grid of the echoes", "", _IMAGES)
+        path, _ = QFileDialog.getOpenFileName(self, "Brain mask on the grid of the echoes", "", IMAGE_FILES)
         self.mask = Path(path) if path else None
         self.refresh()
 
@@ -168,16 +174,20 @@ class QsmStep(Step):
         except ThalIronError as error:
             self._say(str(error), wrong=True)
             return
-        out = chimap_path(gre, _DESC[settings.inversion])
+        out = chimap_path(gre, _DESC.get(settings.inversion, ""))
         around = case_around(gre.first)
         folder = around.folder if around is not None else self._folder or gre.first.parent
         self._stop = stop = Event()
         self._doubt = None
         self._say("")
         self._show_running()
-        stage, begun = [""], self._begun
+        stage, begun, by_program = [""], self._begun, self.method.currentData() == _QSMXT
 
-        def work(progress: Any) -> MadeMap:
+        def work(progress: Any) -> MadeMap | Path:
+            if by_program:
+                root, (subject, session) = dataset_root(gre.first), identify(gre.first)
+                return run_qsmxt(root, subject, session, root or folder, on_line=self._line.emit, cancelled=stop.is_set)
+
             def tell(name: str, share: float) -> None:
                 stage[0] = name
                 progress(share)
@@ -213,8 +223,7 @@ class QsmStep(Step):
                 self._say(str(error), wrong=True)
                 return
             self._doubt = None
-            around = case_around(source.path) or case_around(next(self._paths(case)))
-            self.made.emit(around.folder if around is not None else next(self._paths(case)).parent, source.path)
+            self.made.emit(_folder_of(self._paths(case)), source.path)
         else:
             step, zero = parse_unit(case.unit or "ppm")
             unit = vendor_unit(-step, zero)
@@ -259,15 +268,13 @@ class QsmStep(Step):
         if case is None or case is self._case:
             return
         self._case, self.mask, self._doubt = case, None, self._doubt if self._is_of(case, self._doubt) else None
-        first = next(self._paths(case), None)
-        around = None if first is None else case_around(first)
-        folder = around.folder if around is not None else None if first is None else first.parent
+        folder = _folder_of(self._paths(case))
         self._folder = folder
         self._offer([] if folder is None else find_gre(image_files(folder)))
 
     @staticmethod
-    def _paths(case: Case) -> Any:
-        return (volume.source.path for volume in case.images.values() if volume.source is not None)
+    def _paths(case: Case) -> list[Path]:
+        return [volume.source.path for volume in case.images.values() if volume.source is not None]
 
     def _is_of(self, case: Case, path: Path | None) -> bool:
         return path is not None and path in set(self._paths(case))
@@ -299,7 +306,10 @@ class QsmStep(Step):
         self.memory.setText(words)
         self.refresh()
 
-    def _finished(self, folder: Path, made: MadeMap) -> None:
+    def _finished(self, folder: Path, made: MadeMap | Path) -> None:
+        if isinstance(made, Path):
+            self.made.emit(folder, made)
+            return
         self._begun = Begun()  # it holds images
         self._doubt = made.path if made.is_upside_down else None
         lines = [*made.notes, f"{made.made.wraps} wraps left; {sum(made.made.seconds.values()):.0f} s."]
@@ -331,6 +341,18 @@ class QsmStep(Step):
     def _say(self, words: str, *, wrong: bool = False) -> None:
         shown = words.replace("\n", "<br>")
         self.said.setText(f"<span style='color:{colours.WARNING}'>{shown}</span>" if wrong else shown)
+
+
+def _folder_of(paths: list[Path]) -> Path | None:
+    """The folder that holds a case's own images; a map among the derivatives tells of the dataset it belongs to."""
+    for path in sorted(paths, key=lambda path: "derivatives" in path.parts):
+        if "derivatives" in path.parts:
+            place = path.parts.index("derivatives")
+            root, below = Path(*path.parts[:place]), path.parts[place + 2 : -2]
+            return root.joinpath(*below) if root.joinpath(*below).is_dir() else root
+        around = case_around(path)
+        return around.folder if around is not None else path.parent
+    return None
 
 
 def _choice(items: tuple[tuple[str, str, str], ...]) -> QComboBox:

@@ -20,6 +20,8 @@ from qtpy.QtWidgets import (
 from thaliron_napari.viewer.reading import Reading, ToolName
 from thaliron_napari.viewer.tools import TOOLS
 
+IMAGE_FILES = "Images (*.nii *.nii.gz *.mgz *.mgh)"
+
 
 class Step(QWidget):
     """One step of the reading.

@@ -22,7 +22,7 @@ from thaliron_napari.viewer.import_dialog import ImportDialog
 from thaliron_napari.viewer.opening import Opener, Request
 from thaliron_napari.viewer.reader import ReaderRow
 from thaliron_napari.viewer.reading import Reading
-from thaliron_napari.viewer.steps.step import Step, button, fill_table, table, text
+from thaliron_napari.viewer.steps.step import IMAGE_FILES, Step, button, fill_table, table, text
 from thaliron_napari.viewer.steps.unit import UnitRow
 from thaliron_napari.viewer.work import run_in_background
 from thaliron_napari.viewer.worklist import Worklist
@@ -121,14 +121,14 @@ class StudyStep(Step):
 
     def ask_files(self) -> None:
         """Let the reader choose files."""
-        files, _ = QFileDialog.getOpenFileNames(self, "Images of one patient", "", _FILTER)
+        files, _ = QFileDialog.getOpenFileNames(self, "Images of one patient", "", IMAGE_FILES)
         if files:
             self.open([Path(f) for f in files], {})
 
     def ask_one(self) -> None:
         """Let the reader choose the file of one image."""
         role: Role = self.choices.currentData()
-        file, _ = QFileDialog.getOpenFileName(self, ROLE_NAME[role], "", _FILTER)
+        file, _ = QFileDialog.getOpenFileName(self, ROLE_NAME[role], "", IMAGE_FILES)
         if file:
             self.choose(role, Path(file))
 
@@ -265,9 +265,7 @@ class StudyStep(Step):
 
     def open_with_qsm(self, folder: Path, qsm: Path) -> None:
         """Open the case of a folder with a map that was made of its phase."""
-        case = self.reading.case
-        here = case_around(folder)
-        if case is not None and (case.folder is None or here is None):
+        if self.reading.case is not None and case_around(folder) is None:
             self.choose("qsm", qsm)  # files that were named one by one stay those of the case
         else:
             self.who.when_known(lambda: self.opener.open(Request([folder], {"qsm": qsm}, self._derivatives)))
@@ -399,6 +397,3 @@ class StudyStep(Step):
         self.steps.finished.setChecked(self.reading.finished)
         self.steps.flagged.setEnabled(self.reading.case is not None)
         self.steps.flagged.setChecked(self.flagged)
-
-
-_FILTER = "Images (*.nii *.nii.gz *.mgz *.mgh)"
