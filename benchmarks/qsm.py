@@ -228,7 +228,7 @@ def timing(size: str, seed: int) -> None:
 
 
 def step_cost(scan: Scan, result: Reconstruction) -> None:
-    """One step of conjugate gradients beside bare transforms, alternating, the quickest of each."""
+    """One step of conjugate gradients beside bare transforms, alternating: median and least of each."""
     box = box_of(result.mask, 1)
     shape = padded_shape(result.mask[box].shape, scan.spacing, MediSettings().margin_mm)
     times: list[float] = []
