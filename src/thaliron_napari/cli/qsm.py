@@ -84,11 +84,13 @@ def _files(options: argparse.Namespace, stack: ExitStack) -> GreFiles:
         folder = _converted(folder, Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="thaliron-"))))
     found = find_gre(image_files(folder))
     if not found:
-        raise CaseError(f"No gradient echo with a phase is found in {folder}; name it with --magnitude and --phase.")
+        raise CaseError(
+            f"No gradient echo with a phase is found in {options.paths[0]}; name it with --magnitude and --phase."
+        )
     if len(found) > 1:
         names = ", ".join(gre.first.name for gre in found)
         raise CaseError(
-            f"{folder} holds {len(found)} gradient echoes ({names}); name one with --magnitude and --phase."
+            f"{options.paths[0]} holds {len(found)} gradient echoes ({names}); name one with --magnitude and --phase."
         )
     return found[0]
 

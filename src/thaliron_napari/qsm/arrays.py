@@ -1,6 +1,6 @@
 """Where the arithmetic of large arrays is done: numpy with scipy's FFT, or a GPU through CuPy or PyTorch."""
 
-import importlib
+import importlib.util
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -108,6 +108,11 @@ class Arrays:
 def cores() -> int:
     """Cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def installed_libraries() -> list[str]:
+    """Those of ``cupy`` and ``torch`` that are installed; whether they have a GPU is told when one is chosen."""
+    return [name for name in ("cupy", "torch") if importlib.util.find_spec(name) is not None]
 
 
 def arrays(library: str = "numpy", workers: int | None = None) -> Arrays:

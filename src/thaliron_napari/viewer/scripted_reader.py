@@ -23,6 +23,7 @@ from thaliron_napari.viewer.planes import Planes
 from thaliron_napari.viewer.steps.fusion import FusionStep
 from thaliron_napari.viewer.steps.measurements import MeasurementStep
 from thaliron_napari.viewer.steps.morphometry import MorphometryStep
+from thaliron_napari.viewer.steps.qsm import QsmStep
 from thaliron_napari.viewer.steps.regression import RegressionStep
 from thaliron_napari.viewer.steps.thalamus import ThalamusStep
 
@@ -54,27 +55,30 @@ def read_case(
     QTest.qWait(300)
     show = picture or (lambda _name: None)
     show("1-study")
+    if picture is not None:
+        _open(panel, hand, QsmStep)
+        picture("2-qsm")
     _fuse(panel, hand, show)
     if picture is not None:
         _compare(panel, hand, picture)
     _contour(panel, hand, knowledge, picture)
-    show("3-thalamus")
+    show("4-thalamus")
     _place_circles(panel, hand, knowledge)
-    show("4-csf")
+    show("5-csf")
     if picture is not None:
         _black_outline(panel, picture)
     _click_lesions(panel, hand, knowledge)
-    show("5-lesions")
+    show("6-lesions")
     if picture is not None:
         _purple_lesions(panel, picture)
         _in_3d(panel, hand, picture)
     if picture is not None:
         _look_at_brain(panel, hand, folder, picture)
     _measure(panel, hand, folder)
-    show("7-measurements")
+    show("8-measurements")
     acts = hand.acts.copy()
     _regress(panel, folder)
-    show("8-regression")
+    show("9-regression")
     if picture is not None:
         _in_light(panel, hand, picture)
     return acts
@@ -108,7 +112,7 @@ def _fuse(panel: Panel, hand: Hand, picture: Picture) -> None:
     hand.key(Qt.Key.Key_X)  # QSM and FLAIR in turn: does one move on the other?
     hand.key(Qt.Key.Key_X)
     step.blend.setValue(40)
-    picture("2-fusion")
+    picture("3-fusion")
 
 
 def _compare(panel: Panel, hand: Hand, picture: Picture) -> None:
@@ -116,7 +120,7 @@ def _compare(panel: Panel, hand: Hand, picture: Picture) -> None:
     images = panel.reading.display.images
     images.set_comparison("edges")
     hand.key(Qt.Key.Key_X)
-    picture("2-fusion-edges")
+    picture("3-fusion-edges")
     hand.key(Qt.Key.Key_X)
     images.set_comparison("blend")
 
@@ -143,7 +147,7 @@ def _contour(panel: Panel, hand: Hand, knowledge: Knowledge, picture: Picture | 
     hand.key(Qt.Key.Key_F)
     wait_until(lambda: panel.step(ThalamusStep).done(), "the slices between")
     if picture is not None:
-        picture("3-thalamus-filled")
+        picture("4-thalamus-filled")
     hand.key(Qt.Key.Key_V)
     wait_until(lambda: reading.veins.mask() is not None, "the veins")
     for side in SIDES:
@@ -178,7 +182,7 @@ def _nudge(panel: Panel, hand: Hand, picture: Picture) -> None:
     lateral = np.argwhere(inside[z])[np.argwhere(inside[z])[:, 1].argmax()] * spacing
     edits = len(case.done)
     path = [lateral + np.array((0.0, mm)) for mm in np.arange(6, 0, -0.5)]
-    hand.drag(path, while_down=lambda: picture("3-thalamus-nudge"))
+    hand.drag(path, while_down=lambda: picture("4-thalamus-nudge"))
     if len(case.done) > edits:
         reading.undo()
 
@@ -259,7 +263,7 @@ def _look_at_brain(panel: Panel, hand: Hand, folder: Path, picture: Picture) -> 
     hand.press(step.surfaces)
     wait_until(lambda: not panel.reading.segmentation.being_prepared, "the surfaces")
     hand.press(step.mark)
-    picture("6-morphometry")
+    picture("7-morphometry")
     hand.press(step.surfaces)
     step.overlays["segmentation"].click()
     panel.reading.turn_outlines()

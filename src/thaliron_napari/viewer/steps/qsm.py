@@ -18,6 +18,7 @@ from thaliron_napari.case.reconstruction import MadeMap, MapSettings, make_map, 
 from thaliron_napari.errors import ThalIronError
 from thaliron_napari.imaging.units import parse_unit, vendor_unit
 from thaliron_napari.qsm import Begun
+from thaliron_napari.qsm.arrays import installed_libraries
 from thaliron_napari.qsm.memory import free_bytes
 from thaliron_napari.qsm.scan import scan_shape
 from thaliron_napari.viewer import colours
@@ -87,6 +88,12 @@ class QsmStep(Step):
         self.keep = QCheckBox("keep fields")
         self.keep.setToolTip("Write local field, total field, its noise and the brain mask beside the map too.")
         self.add_row(*narrow(self.brain, self.csf, self.keep))
+        self.library = QComboBox()
+        self.library.setToolTip("Where the transforms are done: on the processor, or by a library that knows the GPU.")
+        for name in ("numpy", *installed_libraries()):
+            self.library.addItem(f"by {name}", name)
+        self.library.setVisible(self.library.count() > 1)
+        self.column.addWidget(self.library)
         self.memory = text()
         self.column.addWidget(self.memory)
         self.start = button("Compute", "Make the map, in the background.", self.run)
@@ -162,6 +169,7 @@ class QsmStep(Step):
             echo_times_s=times or None,
             field_t=field[0] if field else None,
             keep=self.keep.isChecked(),
+            library=self.library.currentData(),
         )
 
     def run(self) -> None:
