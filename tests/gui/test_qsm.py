@@ -12,7 +12,7 @@ from gre_files import PALLIDUM_PPB, map_ppb, write_gre
 from qtpy.QtCore import QThreadPool
 from qtpy.QtTest import QTest
 
-from thaliron_napari.case import open_case
+from thaliron_napari.case import Case, open_case
 from thaliron_napari.case.worklist import flag
 from thaliron_napari.imaging import read_volume, write_image
 from thaliron_napari.viewer.app import make_window
@@ -114,6 +114,26 @@ def test_a_run_is_cancelled_and_gone_on_with(window: Callable[[Any], Panel], fol
     compute(panel, "medi")
     wait_until(lambda: map_is_open(panel), "the map", 60)
     assert panel.reading.case.images["qsm"].source.path.name == "sub-05_Chimap.nii.gz"
+
+
+def test_who_went_on_to_another_case_is_not_taken_away_from_it(
+    window: Callable[[Any], Panel], folder: Path, phantom_case: Case, told: Callable[[], list[str]]
+) -> None:
+    panel = window(open_case([folder]))
+    compute(panel, "medi")
+    panel.reading.open(phantom_case)
+    wait_until(lambda: any("sub-05" in words for words in told()), "the word that it is made")
+    QTest.qWait(300)
+    assert panel.reading.case is phantom_case
+    assert list(folder.parent.rglob("sub-05_Chimap.nii.gz"))
+
+
+def test_what_was_read_on_the_flair_before_stays(window: Callable[[Any], Panel], folder: Path) -> None:
+    panel = window(open_case([folder]))
+    panel.reading.make(lambda case: flag(case, "motion"))
+    compute(panel, "tkd")
+    wait_until(lambda: map_is_open(panel), "the map")
+    assert panel.reading.case.done[0].words.startswith("flag")
 
 
 def test_without_a_flair_the_folder_is_opened_from_the_step(

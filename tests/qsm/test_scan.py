@@ -13,7 +13,7 @@ from nibabel.orientations import axcodes2ornt, io_orientation, ornt_transform
 
 from thaliron_napari.errors import GridError, ImageError, MeasurementError
 from thaliron_napari.imaging import choose_series, find_series, import_series
-from thaliron_napari.qsm import b0_direction, simulate_echoes
+from thaliron_napari.qsm import b0_direction, recognise_phase_unit, simulate_echoes
 from thaliron_napari.qsm.scan import Scan, read_scan, scan_shape
 
 SHAPE, SPACING = (12, 20, 18), np.array([2.0, 1.1, 0.9])
@@ -250,6 +250,31 @@ def test_radians_by_the_sidecar_are_believed_where_the_values_allow(truth: Truth
         assert scan.notes == (f"wrong.nii: its sidecar says radians, which its values ({unit}) are not",)
 
 
+def test_thousandths_of_a_radian_are_not_radians_for_being_fractions(truth: Truth, tmp_path: Path) -> None:
+    """As Philips scales them."""
+    step = 2000 * np.pi / 4095
+    stored = (np.rint(1000 * truth.phase / step) * step).astype(np.float32)
+    files = saved(tmp_path / "m.nii", truth.magnitude), saved(tmp_path / "p.nii", stored)
+    say(files[1], Units="rad")
+    scan = read_scan(files[:1], files[1:], echo_times_s=TIMES, field_t=3)
+    is_as(scan, truth, 1e-3)
+    assert scan.phase_unit == "mrad"
+
+
+@pytest.mark.parametrize("top", [1500, 2600, 4095])
+def test_a_magnitude_of_twelve_bits_is_no_phase(top: int, tmp_path: Path) -> None:
+    """A head of uneven brightness with some vessels, in air."""
+    rng = np.random.default_rng(8)
+    z, y, x = np.meshgrid(*(np.linspace(-1, 1, n) for n in SHAPE), indexing="ij")
+    size = np.where(z**2 + y**2 + x**2 < 0.8, 0.35 + 0.2 * x, 0) + rng.rayleigh(0.01, (4, *SHAPE))
+    size[:, 6, 10, 4:9] = 1
+    size *= np.exp(-np.array(TIMES) / 0.04)[:, None, None, None]
+    size = np.rint(size / size.max() * top).astype(np.uint16)
+    path = saved(tmp_path / "m.nii", size)
+    with pytest.raises(MeasurementError, match=r"m.nii: The phase image runs from"):
+        read_scan([path], [path], echo_times_s=TIMES, field_t=3)
+
+
 def test_a_masked_phase_is_read_with_a_note(truth: Truth, tmp_path: Path) -> None:
     phase = truth.phase.copy()
     phase[:, :, :3] = np.nan
@@ -328,6 +353,10 @@ def test_a_real_crop_of_a_gradient_echo_reads_with_its_times_by_hand(shared_data
     for read, file in ((scan.magnitude, magnitude), (scan.phase, phase)):
         stored = scan.sources[0].grid.to_ours(nib.load(file).get_fdata()[..., 1])
         assert np.corrcoef(read[1].ravel(), stored.ravel())[0, 1] > 0.9999
+    with pytest.raises(MeasurementError, match="no phase known here"):
+        recognise_phase_unit(np.rint(scan.magnitude / scan.magnitude.max() * 4095))
+    assert recognise_phase_unit(np.floor((scan.phase / np.pi + 1) * 2047.99)) == "0..4095"
+    assert recognise_phase_unit(np.floor((scan.phase[0] / np.pi + 1) * 2047.99)) == "0..4095"
 
 
 def test_a_scanners_phase_reads_as_it_was_imported_and_its_magnitude_is_no_phase(shared_data, tmp_path: Path) -> None:

@@ -51,8 +51,7 @@ def recognise_phase_unit(phase: NDArray[Any]) -> PhaseUnit:
     flat = phase.reshape(-1)
     sample = np.asarray(flat[:: max(1, flat.size // _SAMPLE)], np.float64)
     whole = bool((sample == np.rint(sample)).all())
-    # A magnitude may have such values too, but few of them near the upper end, where a wrapped phase has a tenth.
-    if whole and low >= 0 and high <= 4096 and (sample > 0.9 * 4096).sum() > 0.005 * (sample > 0).sum():
+    if whole and low >= 0 and high <= 4096 and _fills_twelve_bits(sample):
         return "0..4095"
     if low >= -4096 and high <= 4096 and span > 6500:
         return "-4096..4094"
@@ -65,6 +64,18 @@ def recognise_phase_unit(phase: NDArray[Any]) -> PhaseUnit:
         f"The phase image runs from {low:g} to {high:g}, which is no phase known here; choose the phase image, or give "
         "it in radians."
     )
+
+
+def _fills_twelve_bits(sample: NDArray[np.float64]) -> bool:
+    """Whether values are those of a turn rather than a magnitude, of which few come near the upper end.
+
+    A wrap leads from one end to the other, so that a tenth of the range at each holds about as many voxels. Zeros do
+    not count, which stand outside a mask. On a crop of a real head at 7 T the share at the top and its ratio to that at
+    the bottom were 0.06 and 0.9 in the phase of three echoes, 0.004 and 0.13 in that of the first, which hardly wraps,
+    and 0.000003 and 0.005 in the magnitude.
+    """
+    at_top, at_bottom = (sample > 0.9 * 4096).sum(), ((sample > 0) & (sample < 0.1 * 4096)).sum()
+    return bool(at_top > 0.001 * (sample > 0).sum() and at_top > 0.05 * at_bottom)
 
 
 def to_radians(phase: NDArray[Any], unit: PhaseUnit | None = None, *, in_place: bool = False) -> FloatArray:

@@ -5,6 +5,7 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
+from napari.utils.notifications import show_info
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QComboBox, QFileDialog, QLineEdit, QProgressBar
 
@@ -186,7 +187,7 @@ class QsmStep(Step):
         around = case_around(gre.first)
         folder = around.folder if around is not None else self._folder or gre.first.parent
         self._stop = stop = Event()
-        self._doubt = None
+        self._doubt, case = None, self.reading.case
         self._say("")
         self._show_running()
         stage, begun, by_program = [""], self._begun, self.method.currentData() == _QSMXT
@@ -205,7 +206,7 @@ class QsmStep(Step):
         run_in_background(
             work,
             owner=self,
-            finished=lambda made: self._finished(folder, made),
+            finished=lambda made: self._finished(case, folder, made),
             progress=lambda share: self._show_progress(stage[0], share),
             ended=self._ended,
             name="reconstruction of the QSM",
@@ -314,17 +315,23 @@ class QsmStep(Step):
         self.memory.setText(words)
         self.refresh()
 
-    def _finished(self, folder: Path, made: MadeMap | Path) -> None:
-        if isinstance(made, Path):
-            self.made.emit(folder, made)
+    def _finished(self, case: Case | None, folder: Path, made: MadeMap | Path) -> None:
+        path = made if isinstance(made, Path) else made.path
+        if case is not self.reading.case:  # the reader went on: nothing is opened over what is being read
+            doubt = "; it looks upside down" if isinstance(made, MadeMap) and made.is_upside_down else ""
+            show_info(f"The QSM of {path.name.split('_Chimap')[0]} is made{doubt}: {path}")
             return
+        if isinstance(made, MadeMap):
+            self._tell(made)
+        self.made.emit(folder, path)
+
+    def _tell(self, made: MadeMap) -> None:
         self._begun = Begun()  # it holds images
         self._doubt = made.path if made.is_upside_down else None
         lines = [*made.notes, f"{made.made.wraps} wraps left; {sum(made.made.seconds.values()):.0f} s."]
         if made.is_upside_down:
             lines.insert(0, "The map looks upside down: veins and pallidum are negative. Flip its sign?")
         self._say("\n".join(lines), wrong=made.is_upside_down)
-        self.made.emit(folder, made.path)
 
     def _ended(self) -> None:
         if self._stop is not None and self._stop.is_set():
