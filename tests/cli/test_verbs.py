@@ -376,7 +376,7 @@ def test_help_and_version_say_themselves(capsys) -> None:
     assert f"thaliron {__version__}" in out
     assert "RAS mm" in out
     listed = re.findall(r"^    ([a-z]+) ", out, re.MULTILINE)
-    verbs = "open demo import register contour grow measure cohort regress power agree report export log"
+    verbs = "open demo import register contour grow qsm measure cohort regress power agree report export log"
     assert listed == verbs.split()
 
 
