@@ -70,7 +70,7 @@ def _fills_twelve_bits(sample: NDArray[np.float64]) -> bool:
     """Whether values are those of a turn rather than a magnitude, of which few come near the upper end.
 
     A wrap leads from one end to the other, so that a tenth of the range at each holds about as many voxels. Zeros do
-    not count, which stand outside a mask. On a crop of a real head at 7 T the share at the top and its ratio to that at
+    not count, which stand outside a mask. On a crop of a real head the share at the top and its ratio to that at
     the bottom were 0.06 and 0.9 in the phase of three echoes, 0.004 and 0.13 in that of the first, which hardly wraps,
     and 0.000003 and 0.005 in the magnitude.
     """
