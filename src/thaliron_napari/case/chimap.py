@@ -72,11 +72,11 @@ def write_chimap(
     if keep:
         maps = {"local": made.local_ppb, "total": made.total_ppb, "noise": made.noise_ppb}
         for name, values in maps.items():
-            file = beside(path, f"desc-{name}_fieldmap")
+            file = beside(path, name, "fieldmap")
             write_image(file, values / 1000, like)
             words = {"Description": f"Relative field, {_FIELDS[name]}", "Units": "ppm", "Sources": about["Sources"]}
             written += [file, write_json(sidecar_of(file), words)]
-        file = beside(path, "desc-brain_mask")
+        file = beside(path, "brain", "mask")
         write_label_map(file, made.mask, like)
         words = {"Description": "Where the map is known", "Type": "Brain", "Sources": about["Sources"]}
         written += [file, write_json(sidecar_of(file), words)]
@@ -96,7 +96,7 @@ def flip_chimap(path: Path) -> None:
     about = _sidecar(path)
     if "PhaseSign" not in about:
         raise CaseError(f"{path.name} was not made here; give its unit with the other sign in the step Study instead.")
-    for file in (path, beside(path, "desc-local_fieldmap"), beside(path, "desc-total_fieldmap")):
+    for file in (path, beside(path, "local", "fieldmap"), beside(path, "total", "fieldmap")):
         if file.exists():
             volume = read_volume(file)
             write_image(file, -volume.data, volume)
@@ -114,9 +114,10 @@ def sidecar_of(image: Path) -> Path:
     return image.with_name(f"{_stem(image)}.json")
 
 
-def beside(path: Path, ending: str) -> Path:
-    """Another image of the same scan: its name with another ending in the place of ``Chimap``."""
-    return path.with_name(f"{_stem(path).removesuffix('_Chimap')}_{ending}.nii.gz")
+def beside(path: Path, desc: str, suffix: str) -> Path:
+    """Another image of the same scan: ``sub-01_desc-l2_Chimap`` leads to ``sub-01_desc-l2local_fieldmap``."""
+    stem, _, label = _stem(path).removesuffix("_Chimap").partition("_desc-")
+    return path.with_name(f"{stem}_desc-{label}{desc}_{suffix}.nii.gz")
 
 
 def _stem(image: Path) -> str:
