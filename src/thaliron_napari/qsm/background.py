@@ -71,17 +71,11 @@ def pdf(
     free = on.put(outside)
     del outside
 
-    def inside_of(sources: Any) -> Any:
-        spectrum = on.forward(sources, shape)
-        spectrum *= kernel
-        return on.backward(spectrum, shape, crop)
+    def inside_of(sources: Any, weight: Any = None) -> Any:
+        return on.convolve(sources, kernel, shape, crop, weight)
 
     def at_sources(values: Any) -> Any:
-        spectrum = on.forward(values, shape)
-        spectrum *= kernel
-        out = on.backward(spectrum, shape, shape)
-        out *= free
-        return out
+        return on.convolve(values, kernel, shape, shape, free)
 
     residual = at_sources(square * on.put(field))
     direction = residual * 1
@@ -91,7 +85,7 @@ def pdf(
         if size <= tolerance**2 * first or size == 0:
             break
         step(i / iterations)
-        seen = at_sources(square * inside_of(direction))
+        seen = at_sources(inside_of(direction, square))
         length = size / on.dot(direction, seen)
         sources += length * direction
         seen *= length
