@@ -165,6 +165,10 @@ def test_numbers_that_are_none_are_refused_before_anything_starts(window: Callab
     compute(panel, "tkd")
     assert "three" in step.said.text()
     assert step.start.isVisible()
+    step.times.setText("5, 11, 17")
+    write_gre(folder.parent / "sub-06" / "anat", "sub-06")
+    step.look_in(folder.parent / "sub-06")  # what was typed for one patient does not hold for the next
+    assert (step.times.text(), step.field.text()) == ("", "")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the stand-in is a shell script")

@@ -300,6 +300,10 @@ class QsmStep(Step):
     def _take(self, gre: GreFiles | None) -> None:
         if gre != self.gre and self._stop is None:
             self._begun = Begun()
+        if gre is not None and self.gre is not None and gre.first.parent != self.gre.first.parent:
+            self.mask = None  # what was said of another patient's scan does not hold for this one
+            self.times.clear()
+            self.field.clear()
         self.gre = gre
         words = ""
         if gre is not None and gre.complete:
