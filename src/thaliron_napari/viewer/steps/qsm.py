@@ -123,6 +123,8 @@ class QsmStep(Step):
 
     def look_in(self, folder: Path) -> None:
         """Offer the gradient echoes of a folder."""
+        if folder != self._folder:
+            self._forget()
         self._folder = folder
         self._offer(find_gre(image_files(folder)))
         if self.gre is None:
@@ -276,10 +278,18 @@ class QsmStep(Step):
         case = self.reading.case
         if case is None or case is self._case:
             return
-        self._case, self.mask, self._doubt = case, None, self._doubt if self._is_of(case, self._doubt) else None
+        if self._case is not None and case.name != self._case.name:
+            self._forget()
+        self._case, self._doubt = case, self._doubt if self._is_of(case, self._doubt) else None
         folder = _folder_of(self._paths(case))
         self._folder = folder
         self._offer([] if folder is None else find_gre(image_files(folder)))
+
+    def _forget(self) -> None:
+        """What was said of one patient's scan does not hold for the next."""
+        self.mask = None
+        self.times.clear()
+        self.field.clear()
 
     @staticmethod
     def _paths(case: Case) -> list[Path]:
@@ -300,10 +310,6 @@ class QsmStep(Step):
     def _take(self, gre: GreFiles | None) -> None:
         if gre != self.gre and self._stop is None:
             self._begun = Begun()
-        if gre is not None and self.gre is not None and gre.first.parent != self.gre.first.parent:
-            self.mask = None  # what was said of another patient's scan does not hold for this one
-            self.times.clear()
-            self.field.clear()
         self.gre = gre
         words = ""
         if gre is not None and gre.complete:
