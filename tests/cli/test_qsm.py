@@ -9,7 +9,12 @@ import pytest
 from gre_files import ECHO_TIMES_S, PALLIDUM_PPB, SHAPE, map_ppb, write_gre
 
 from thaliron_napari.case import open_case
+from thaliron_napari.case.chimap import flip_chimap
+from thaliron_napari.case.gre import chimap_path, find_gre
+from thaliron_napari.case.reconstruction import MapSettings, make_map
+from thaliron_napari.case.worklist import flag
 from thaliron_napari.cli import main
+from thaliron_napari.errors import CaseError
 from thaliron_napari.imaging import Volume, read_volume, write_label_map
 
 
@@ -114,9 +119,6 @@ def test_what_is_missing_is_said_in_one_line(
 
 
 def test_the_map_of_a_dataset_opens_as_the_cases_qsm(tmp_path: Path) -> None:
-    from thaliron_napari.case.gre import chimap_path, find_gre
-    from thaliron_napari.case.reconstruction import MapSettings, make_map
-
     anat = tmp_path / "sub-03" / "anat"
     pallida = write_gre(anat, "sub-03")
     (gre,) = find_gre(sorted(anat.glob("*.nii.gz")))
@@ -127,6 +129,27 @@ def test_the_map_of_a_dataset_opens_as_the_cases_qsm(tmp_path: Path) -> None:
     assert contrast(case.qsm_ppb, pallida) == pytest.approx(PALLIDUM_PPB, rel=0.4)
     about = json.loads(made.files[1].read_text())
     assert about["Sources"][0] == "bids:raw:sub-03/anat/sub-03_echo-1_part-mag_MEGRE.nii.gz"
+
+
+def test_a_map_that_was_read_on_is_not_written_over_by_anyone(tmp_path: Path) -> None:
+    anat = tmp_path / "sub-04" / "anat"
+    write_gre(anat, "sub-04")
+    (gre,) = find_gre(sorted(anat.glob("*.nii.gz")))
+    quick = MapSettings(inversion="tkd")
+    made = make_map(gre, chimap_path(gre), quick, of_dataset=True)
+    make_map(gre, chimap_path(gre), quick, of_dataset=True)  # nobody read on it yet
+    case = open_case([tmp_path / "sub-04"], reader="Anna")
+    case.apply(flag(case, "motion"))
+    assert case.close()
+    before = made.path.read_bytes()
+    for change in (
+        lambda: make_map(gre, chimap_path(gre), quick, of_dataset=True),
+        lambda: flip_chimap(made.path),
+    ):
+        with pytest.raises(CaseError, match="has been read on"):
+            change()
+        assert made.path.read_bytes() == before
+    assert open_case([tmp_path / "sub-04"], reader="Anna").done[0].words.startswith("flag")
 
 
 def _elsewhere(folder: Path) -> Path:

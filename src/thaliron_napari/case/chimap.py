@@ -1,12 +1,13 @@
 """The files of a susceptibility map made here: where they go, what they say, and how one is turned the right way up."""
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
 
 from thaliron_napari.case.derivative import describe, uris
 from thaliron_napari.case.files import signature
-from thaliron_napari.case.gre import GreFiles, derivatives_of
+from thaliron_napari.case.gre import PIPELINE, GreFiles, derivatives_of
 from thaliron_napari.errors import CaseError
 from thaliron_napari.imaging import Volume, read_volume, write_image, write_label_map
 from thaliron_napari.imaging.files import write_json
@@ -91,8 +92,9 @@ def flip_chimap(path: Path) -> None:
     Raises
     ------
     CaseError
-        When the map was not made here.
+        When the map was not made here, or readings stand on it.
     """
+    check_not_read_upon(path)
     about = _sidecar(path)
     if "PhaseSign" not in about:
         raise CaseError(f"{path.name} was not made here; give its unit with the other sign in the step Study instead.")
@@ -102,6 +104,35 @@ def flip_chimap(path: Path) -> None:
             write_image(file, -volume.data, volume)
     about["PhaseSign"] = -int(about["PhaseSign"])
     write_json(sidecar_of(path), about)
+
+
+def is_read_upon(path: Path) -> bool:
+    """Whether a reader's journal stands on a map among the derivatives: then its file must stay as it is.
+
+    A journal belongs to one QSM by its SHA-256; with another its edits could not be opened any more.
+    """
+    place = next((folder for folder in path.absolute().parents if folder.name == PIPELINE), None)
+    if place is None or not path.exists():
+        return False
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest().encode()
+    below = path.absolute().parent.relative_to(place).as_posix()
+    return any(digest in journal.read_bytes() for journal in place.parent.glob(f"thaliron*/{below}/*_desc-edits.jsonl"))
+
+
+def check_not_read_upon(path: Path) -> None:
+    """Refuse to write over a map on which readings stand.
+
+    Raises
+    ------
+    CaseError
+        When :func:`is_read_upon` says so.
+    """
+    if is_read_upon(path):
+        raise CaseError(
+            f"{path.name} has been read on, and those edits belong to it; it stays. To make another, write it "
+            "elsewhere with 'thaliron qsm' and choose it in the step Study."
+        )
 
 
 def is_made_here(path: Path) -> bool:

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from thaliron_napari.case.chimap import write_chimap
+from thaliron_napari.case.chimap import check_not_read_upon, write_chimap
 from thaliron_napari.case.gre import GreFiles
 from thaliron_napari.errors import CaseError, GridError
 from thaliron_napari.imaging import Grid, read_label_map, read_volume
@@ -131,7 +131,7 @@ def make_map(
     ImageError, GridError, MeasurementError
         When the files cannot be read, do not belong together, or there is too little memory.
     CaseError
-        When `out` is one of the files that are read.
+        When `out` is one of the files that are read, or a map on which readings stand.
     concurrent.futures.CancelledError
         When `cancelled` said so.
     """
@@ -139,6 +139,7 @@ def make_map(
         raise CaseError("Magnitude and phase, or real and imaginary part, are needed; choose both.")
     if out.absolute() in {path.absolute() for path in (*gre.magnitude, *gre.phase, *gre.real, *gre.imaginary)}:
         raise CaseError(f"{out.name} is one of the echoes; write the map elsewhere.")
+    check_not_read_upon(out)
     check_memory(memory_needed(gre))
     progress("reading", 0)
     scan = read_scan(
@@ -187,6 +188,7 @@ def make_map(
         progress=progress,
         cancelled=cancelled,
     )
+    check_not_read_upon(out)  # by now
     files = write_chimap(out, made, scan, more, keep=settings.keep, gre=gre if of_dataset else None)
     return MadeMap(files, made, looks_upside_down(made.chi_ppb, made.mask, spacing), scan.notes)
 

@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QCheckBox, QComboBox, QFileDialog, QLineEdit, QProgre
 
 from thaliron_napari.case import Case, Edit
 from thaliron_napari.case.bids import case_around, dataset_root, identify, image_files
-from thaliron_napari.case.chimap import flip_chimap, is_made_here
+from thaliron_napari.case.chimap import flip_chimap, is_made_here, is_read_upon
 from thaliron_napari.case.edits import fact_change
 from thaliron_napari.case.gre import GreFiles, chimap_path, find_gre
 from thaliron_napari.case.qsmxt import find_qsmxt, run_qsmxt
@@ -227,7 +227,7 @@ class QsmStep(Step):
         source = None if case is None or "qsm" not in case.images else case.images["qsm"].source
         if case is None or source is None:
             return
-        if not case.done and not case.undone and is_made_here(source.path):
+        if not case.done and not case.undone and is_made_here(source.path) and not is_read_upon(source.path):
             try:
                 flip_chimap(source.path)
             except (ThalIronError, OSError) as error:
